@@ -1,0 +1,33 @@
+# Every target sets up .venv first, and again only when pyproject.toml or constraints.txt change.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test lint bench clean
+.DEFAULT_GOAL := run
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+# The main job on the embedded demo clips.
+run: $(READY)
+	$(BIN)/colorbench run --methods flow,flow:single,exemplar-hold,gray --dataset demo --protocol bistnet --out runs/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -q
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Side-by-side ratios against the references; COLORBENCH_DATA=... measures on real clips.
+bench: $(READY)
+	$(BIN)/python -m pytest tests/benchmarks -q -m '' --benchmark-only --benchmark-disable-gc
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .benchmarks runs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

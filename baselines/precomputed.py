@@ -1,0 +1,160 @@
+"""Results made elsewhere: a folder or video of colored frames for each clip, scored as they are."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorbench.errors import MethodError, UsageError
+from colorbench.frames import VIDEO_SUFFIXES, FrameSource, content_digest, open_frames, read_ahead
+from colorbench.method import GrayClip
+from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
+
+CHOICES = {"match": ("auto", "stem", "order"), "resize": ("no", "yes")}
+_DEPTH = 16
+
+
+class Precomputed:
+    """What the method needed and saw is not known here, so it is listed as exemplar-based and its luminance is measured only."""
+
+    card = MethodCard(
+        name="precomputed",
+        kind="exemplar",
+        summary="colored frames made elsewhere, a folder or video for each clip",
+        variants=(Variant(name="default"),),
+        luminance="own",
+        settings=(
+            Setting(name="folder", summary="the folder that holds CLIP/ or CLIP.mp4 for each clip"),
+            Setting(name="match", summary="frames by file stem, by order, or auto: by stem where all are there", default="auto"),
+            Setting(name="resize", summary="yes brings results of another size to the protocol's", default="no"),
+        ),
+    )
+
+    def unavailable(self, variant: str) -> str:  # noqa: ARG002
+        """See Method."""
+        return ""
+
+    def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:  # noqa: ARG002
+        """Names and bytes of all results."""
+        folder = _folder(settings)
+        total = hashlib.sha256()
+        with ThreadPoolExecutor(_threads()) as executor:
+            for path in _results(folder):
+                total.update(f"{path.name} {content_digest(path, executor=executor)}\n".encode("utf-8", "surrogateescape"))
+        return total.hexdigest()
+
+    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> Results:  # noqa: ARG002
+        """See Method.
+
+        Raises:
+            UsageError: a setting has no such value, or the folder isn't there.
+        """
+        for name, known in CHOICES.items():
+            if settings[name] not in known:
+                raise UsageError(f"{name} = {settings[name]!r}", wanted=f"one of {', '.join(known)}", remedy=f"change {name}")
+        return Results(_folder(settings), match=settings["match"], resize=settings["resize"] == "yes")
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A folder of results; satisfies Colorizer."""
+
+    folder: Path
+    match: str = "auto"
+    resize: bool = False
+
+    def colorize(self, clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[RgbFrame]:  # noqa: ARG002
+        """The clip's results, in the order of its frames, decoded ahead in threads.
+
+        Raises:
+            MethodError: there are none for the clip, their number or size is another, or stems don't match.
+            FramesError: one can't be read.
+        """
+        source = open_frames(self._path(clip.name))
+        indices = self._indices(source, clip)
+        if not self.resize and (source.width, source.height) != (clip.width, clip.height):
+            raise MethodError(
+                f"results in {source.path} are {source.width}x{source.height}",
+                wanted=f"{clip.width}x{clip.height}, the protocol's size for clip {clip.name!r}",
+                remedy="make them at that size, or allow resizing: resize=yes, on the command line --resize",
+            )
+        with ThreadPoolExecutor(_threads()) as executor:
+            yield from read_ahead(source, indices, executor=executor, transform=lambda rgb: _resized(rgb, clip), depth=_DEPTH)
+
+    def _path(self, name: str) -> Path:
+        known = {path.name if path.is_dir() else path.stem: path for path in _results(self.folder)}
+        if name in known:
+            return known[name]
+        near = difflib.get_close_matches(name, known, n=1)
+        raise MethodError(
+            f"no results for clip {name!r} in {self.folder}" + (f", did you mean {near[0]!r}?" if near else ""),
+            wanted=f"a folder {name}/ or a video {name}.mp4; there are {', '.join(sorted(known)) or 'none'}",
+            remedy="name results as their clips are named, or leave the clip out with --clips",
+        )
+
+    def _indices(self, source: FrameSource, clip: GrayClip) -> Sequence[int]:
+        """Which result belongs to each frame of the clip."""
+        at = {stem: index for index, stem in enumerate(source.names)}
+        missing = [stem for stem in clip.frame_names if stem not in at]
+        if self.match != "order" and not missing:
+            return [at[stem] for stem in clip.frame_names]
+        if self.match == "stem":
+            raise MethodError(
+                f"{len(missing)} frames of clip {clip.name!r} have no result in {source.path}: {_some(missing)}",
+                wanted="a result with the stem of each frame",
+                remedy="rename them, or match by order: match=order",
+            )
+        if source.n_frames != len(clip):
+            surplus = [stem for stem in source.names if stem not in set(clip.frame_names)]
+            differ = "; ".join(
+                f"{word} {_some(stems)}" for word, stems in (("without result:", missing), ("unknown:", surplus)) if stems
+            )
+            raise MethodError(
+                f"{source.path} has {source.n_frames} results, clip {clip.name!r} has {len(clip)} frames ({differ})",
+                wanted="one result for each frame",
+                remedy="add or remove the difference, or name results by the stems of their frames",
+            )
+        return range(len(clip))
+
+
+def _folder(settings: Mapping[str, str]) -> Path:
+    folder = Path(settings["folder"]).expanduser()
+    if not folder.is_dir():
+        raise UsageError(
+            f"no folder of results at {folder}", wanted="a folder with a folder or video for each clip", remedy="check the path"
+        )
+    return folder
+
+
+def _results(folder: Path) -> list[Path]:
+    """Folders and videos in a folder of results, by name."""
+    found = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in found if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES)
+
+
+def _resized(rgb: RgbFrame, clip: GrayClip) -> RgbFrame:
+    if rgb.shape[:2] == (clip.height, clip.width):
+        return rgb
+    import cv2
+
+    shrinks = rgb.shape[0] * rgb.shape[1] > clip.height * clip.width
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    resized: RgbFrame = cv2.resize(rgb, (clip.width, clip.height), interpolation=interpolation)
+    return resized
+
+
+def _threads() -> int:
+    return os.cpu_count() or 1
+
+
+def _some(stems: Sequence[str], most: int = 3) -> str:
+    rest = f" and {len(stems) - most} more" if len(stems) > most else ""
+    return ", ".join(stems[:most]) + rest
+
+
+METHODS = (Precomputed(),)

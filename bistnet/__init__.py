@@ -1,0 +1,1 @@
+"""BiSTNet (arXiv 2212.02268): exemplar-based video colorization."""

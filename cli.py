@@ -1,0 +1,197 @@
+"""The command line. Each command parses, calls one function, prints. Data goes to stdout, text for people to stderr.
+
+Exit codes: 0 done, 1 a unit failed or an error, 2 usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from colorbench.errors import EXIT_FAILED, EXIT_INTERRUPTED, ColorbenchError
+
+if TYPE_CHECKING:
+    from colorbench.types import RunSpec
+
+
+class _Main(click.Group):
+    """Turns what goes wrong into one message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ColorbenchError as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            click.echo(f"colorbench: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("colorbench: interrupted; what was finished is kept, the same command goes on from here", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
+
+
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="colorbench")
+@click.option("--debug", is_flag=True, help="Show the trace of an error.")
+def main(*, debug: bool) -> None:
+    """How good is this video colorization method, and can the number be trusted?"""
+
+
+def _run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that `run` and `score` share."""
+    options = [
+        click.option("--dataset", metavar="NAME[:SPLIT]", help="Default: demo. `colorbench datasets` lists them."),
+        click.option("--data-root", type=click.Path(path_type=Path), help="Where the dataset lies; default $COLORBENCH_DATA."),
+        click.option("--protocol", metavar="NAME|FILE.toml", help="Default: bistnet. `colorbench protocols` lists them."),
+        click.option(
+            "--override", multiple=True, metavar="FIELD=VALUE", help="Change one field of the protocol, e.g. max_frames=30."
+        ),
+        click.option("--mixed-sizes", type=click.Choice(["refuse", "resize"]), help="What to do with a frame of another size."),
+        click.option("--clips", metavar="A,B", help="Only these clips."),
+        click.option("--metrics", metavar="A,B", help="Default: all but the special ones. `colorbench metrics` lists them."),
+        click.option("--require", metavar="A,B", help="Metrics whose absence is an error, not a dash."),
+        click.option(
+            "--out", type=click.Path(path_type=Path), help="The run folder; default runs/DATASET. The same command completes it."
+        ),
+        click.option("--config", type=click.Path(path_type=Path), help="A TOML file with these options; flags win."),
+        click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of a table."),
+        click.option("--quiet", is_flag=True, help="No plan and no progress."),
+    ]
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+
+
+@main.command()
+@click.option("--methods", metavar="A,B", help="[LABEL=]NAME[:VARIANT] each, or all. `colorbench methods` lists them.")
+@click.option("--set", "set_", multiple=True, metavar="LABEL.KEY=VALUE", help="A setting of a method.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Default: auto, a GPU where there is one.")
+@click.option("--seed", type=int, help="Of whatever a method draws; default 0.")
+@click.option("--save-frames", type=click.Choice(["no", "png", "video"]), help="Keep the colored frames; video is lossless FFV1.")
+@_run_options
+def run(
+    *, set_: tuple[str, ...], override: tuple[str, ...], mixed_sizes: str | None, config: Path | None, **options: Any
+) -> None:
+    """Run methods on a dataset and score them.
+
+    \b
+    Examples:
+      colorbench run --methods flow,gray
+      colorbench run --methods flow:single,flow:double --dataset davis --data-root DAVIS --out runs/davis
+      colorbench run --methods mine=command --set mine.argv="python colorize.py {input} {references} {output}"
+    """
+    from colorbench.config import make_spec, parse_pairs
+
+    shown = {name: options.pop(name) for name in ("as_json", "quiet")}
+    options |= {"set": parse_pairs(set_, flag="--set"), "override": _overrides(override, mixed_sizes)}
+    _run_and_print(make_spec(options, config=config), **shown)
+
+
+@main.command()
+@click.argument("results", nargs=-1, required=True, metavar="[LABEL=]FOLDER...")
+@click.option(
+    "--match", type=click.Choice(["auto", "stem", "order"]), default="auto", show_default=True, help="How frames are matched."
+)
+@click.option("--resize", is_flag=True, help="Bring results of another size to the protocol's.")
+@_run_options
+def score(
+    *,
+    results: tuple[str, ...],
+    match: str,
+    resize: bool,
+    override: tuple[str, ...],
+    mixed_sizes: str | None,
+    config: Path | None,
+    **options: Any,
+) -> None:
+    """Score colored frames that exist, one FOLDER a method, with a folder or video a clip in it.
+
+    \b
+    Example:
+      colorbench score ours=results/ours theirs=results/theirs --dataset davis --data-root DAVIS
+    """
+    from colorbench.api import score_options
+    from colorbench.config import make_spec
+
+    shown = {name: options.pop(name) for name in ("as_json", "quiet")}
+    folders = {(label or Path(folder).name): folder for label, _, folder in (_split_label(text) for text in results)}
+    options |= score_options(folders, resize=resize, match=match) | {"override": _overrides(override, mixed_sizes)}
+    _run_and_print(make_spec(options, config=config), **shown)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def methods(*, as_json: bool) -> None:
+    """List the methods, their variants, and what keeps them from running here."""
+    from colorbench.listing import list_methods
+    from reports.listings import method_lines
+
+    _print_listing(list_methods(), method_lines, as_json=as_json)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def metrics(*, as_json: bool) -> None:
+    """List the metrics and what keeps them from being computed here."""
+    from colorbench.listing import list_metrics
+    from reports.listings import metric_lines
+
+    _print_listing(list_metrics(), metric_lines, as_json=as_json)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def protocols(*, as_json: bool) -> None:
+    """List the protocol presets with their signatures."""
+    from colorbench.listing import list_protocols
+    from reports.listings import protocol_lines
+
+    _print_listing(list_protocols(), protocol_lines, as_json=as_json)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def datasets(*, as_json: bool) -> None:
+    """List the datasets, what is missing of them here, and the command that gets it."""
+    from colorbench.listing import list_datasets
+    from reports.listings import dataset_lines
+
+    _print_listing(list_datasets(), dataset_lines, as_json=as_json)
+
+
+def _run_and_print(spec: RunSpec, *, as_json: bool, quiet: bool) -> None:
+    from colorbench.api import run_spec
+    from colorbench.progress import ConsoleProgress
+    from reports.run_output import print_result
+
+    with ConsoleProgress(quiet=quiet) as progress:
+        result = run_spec(spec, progress=progress)
+    print_result(result, as_json=as_json)
+    if not result.complete:
+        raise SystemExit(EXIT_FAILED)
+
+
+def _overrides(pairs: tuple[str, ...], mixed_sizes: str | None) -> dict[str, str]:
+    from colorbench.config import parse_pairs
+
+    return parse_pairs(pairs, flag="--override") | ({"mixed_sizes": mixed_sizes} if mixed_sizes else {})
+
+
+def _split_label(text: str) -> tuple[str, str, str]:
+    """LABEL=FOLDER, unless a folder of the whole name exists."""
+    label, sign, folder = text.partition("=")
+    return (label, sign, folder) if sign and not Path(text).exists() else ("", "", text)
+
+
+def _print_listing(records: list[dict[str, Any]], lines: Callable[[list[dict[str, Any]]], list[str]], *, as_json: bool) -> None:
+    from colorbench.store import to_json
+
+    click.echo(to_json(records, indent=1) if as_json else "\n".join(lines(records)))
+
+
+if __name__ == "__main__":
+    main(prog_name=Path(sys.argv[0]).name)

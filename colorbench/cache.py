@@ -1,0 +1,15 @@
+"""Where colorbench keeps what it makes or downloads once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+CACHE_VARIABLE = "COLORBENCH_CACHE"
+
+
+def cache_root() -> Path:
+    """``$COLORBENCH_CACHE``, else the system's cache folder for colorbench. It need not exist; all in it may be deleted."""
+    import pooch
+
+    return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("colorbench"))

@@ -1,0 +1,1 @@
+"""One file each; see the protocol module of the same name."""

@@ -1,0 +1,74 @@
+"""Where the ImageNet backbones of perceptual metrics are on this machine. Looks, verifies, never downloads.
+
+torchvision names its files ``NAME-XXXXXXXX.pth``: eight hexadecimal digits that the SHA-256 of the file starts with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from colorbench.cache import cache_root
+
+ADDRESS = "https://download.pytorch.org/models/"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A file that is not there, or not what its name says."""
+
+    reason: str
+    command: str
+    """What gets it."""
+
+    def __str__(self) -> str:
+        return f"{self.reason}; get it with: {self.command}"
+
+
+def weight_folders() -> tuple[Path, ...]:
+    """Where weights are looked for, in order: colorbench's cache, then torch hub's checkpoints."""
+    # torch.hub.get_dir() without importing torch.
+    user_cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    hub = Path(os.environ.get("TORCH_HOME") or Path(user_cache) / "torch") / "hub"
+    return cache_root() / "weights", hub.expanduser() / "checkpoints"
+
+
+def find_backbone(file_name: str) -> Path | Missing:
+    """The verified file of that name, or why there is none and what to do.
+
+    Args:
+        file_name: torchvision's name, ending in eight digits of its SHA-256.
+    """
+    folders = weight_folders()
+    command = _command(file_name, folders[0])
+    for folder in folders:
+        path = folder / file_name
+        if path.is_file():
+            facts = path.stat()
+            found, wanted = _sha256(path, facts.st_mtime_ns, facts.st_size), _digits(file_name)
+            if found.startswith(wanted):
+                return path
+            return Missing(f"{path} is not what its name says: its SHA-256 starts with {found[:8]}, not {wanted}", command)
+    return Missing(f"no {file_name} in {' or '.join(map(str, folders))}", command)
+
+
+def _digits(file_name: str) -> str:
+    match = re.search(r"-([0-9a-f]{8})\.pth$", file_name)
+    if match is None:
+        raise ValueError(f"{file_name!r} does not end in -XXXXXXXX.pth")
+    return match[1]
+
+
+def _command(file_name: str, folder: Path) -> str:
+    return f"curl --fail --create-dirs --output {shlex.quote(str(folder / file_name))} {ADDRESS}{file_name}"
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: Path, modified: int, size: int) -> str:  # noqa: ARG001 - time and size are part of the cache's key
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,92 @@
+"""A run's progress for people, on stderr: a live bar on a terminal, a line a unit elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from colorbench.plan import Plan
+from colorbench.protocol import signature
+from colorbench.store import UnitRecord
+
+
+class ConsoleProgress:
+    """Satisfies colorbench.runner.Progress.
+
+    Args:
+        quiet: errors only.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.console = Console(file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
+        self._bar: Bar | None = None
+        self._units: TaskID | None = None
+        self._frames: TaskID | None = None
+        self._done = 0
+        self._total = 0
+
+    def __enter__(self) -> ConsoleProgress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def planned(self, plan: Plan, *, stored: int) -> None:
+        """Prints the plan."""
+        self._done, self._total = stored, plan.unit_count
+        say = self.console.print
+        say(f"dataset   {plan.dataset}: {len(plan.clips)} clips", markup=False)
+        if plan.absent:
+            say(f"          not on this machine: {', '.join(plan.absent)}", markup=False)
+        say(f"protocol  {signature(*plan.signature_fields())}", markup=False)
+        for method in plan.methods:
+            settings = "".join(f" {name}={value}" for name, value in method.settings.items())
+            name = f"{method.method.card.name}:{method.variant.name}"
+            say(f"method    {method.label}: {name} on {method.device}{settings}", markup=False)
+        for metric in plan.metrics:
+            if metric.reason:
+                say(f"metric    {metric.metric.card.name}: left out, {metric.reason}", markup=False)
+        say(f"units     {plan.unit_count}, {stored} of them done already, in {plan.spec.out}", markup=False)
+        if self.console.is_terminal and not self.console.quiet and stored < plan.unit_count:
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                console=self.console,
+            )
+            self._units = self._bar.add_task("units", total=plan.unit_count, completed=stored)
+            self._frames = self._bar.add_task("", total=None)
+            self._bar.start()
+
+    def unit_started(self, label: str, clip: str, frames: int) -> None:
+        if self._bar is not None and self._frames is not None:
+            self._bar.reset(self._frames, total=frames, description=f"{label} on {clip}")
+
+    def advance(self, frames: int) -> None:
+        if self._bar is not None and self._frames is not None:
+            self._bar.advance(self._frames, frames)
+
+    def unit_ended(self, record: UnitRecord) -> None:
+        """Counts the unit; a failure is said at once."""
+        self._done += 1
+        if self._bar is not None and self._units is not None:
+            self._bar.advance(self._units)
+        if record.status != "done":
+            self.console.print(f"FAILED    {record.label} on {record.clip}: {record.error}", markup=False, style="red")
+        elif self._bar is None:
+            speed = record.frame_count / record.seconds if record.seconds else 0.0
+            line = (
+                f"[{self._done}/{self._total}] {record.label} on {record.clip}: {record.frame_count} frames, {speed:.1f} frames/s"
+            )
+            self.console.print(line, markup=False)
+
+    def waiting(self, units: int) -> None:
+        """Other processes are at the rest."""
+        self.console.print(f"waiting   {units} units are at work in another process", markup=False)

@@ -1,0 +1,283 @@
+"""One method on one clip: colored frames in, checked, scores out. Frames pass by; only statistics stay."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, cast
+
+import numpy as np
+
+from colorbench.errors import MethodError
+from colorbench.footage import Footage
+from colorbench.metric import ClipEvidence, ClipScorer, FrameScorer, FrameStatistics, PairStatistics
+from colorbench.types import MethodCard, MetricCard, RgbFrame, Score
+
+MEMO_BYTES = 1 << 30
+"""What metrics may remember of one clip's truth (LPIPS features: 3.2 MB a frame of 384x224 with AlexNet)."""
+
+LUMINANCE_TOLERANCE = 1.0
+"""Median absolute L* difference a frame that still counts as kept: 8-bit rounding moves L* by less than 0.6, colors out of the
+sRGB gamut move single pixels by more, so the median is what is bounded."""
+
+_IN_FLIGHT = 32
+_SAMPLES = 3
+
+NO_COLOR = "the clip has no color (R = G = B in every scored frame), so there is no truth to compare with"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMetric:
+    """A metric ready to score, or the reason why it can't."""
+
+    card: MetricCard
+    scorer: FrameScorer | ClipScorer | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipScores:
+    """What is known of one method on one clip."""
+
+    scores: tuple[Score, ...]
+    truth: tuple[Score, ...]
+    """Metrics that need no truth, of the truth itself."""
+    luminance_error: float | None
+    """Largest median |L* difference| over the frames looked at."""
+
+
+@dataclass(slots=True)
+class TruthMemo:
+    """What was computed of a clip's truth, shared by all methods of a run."""
+
+    budget: int = MEMO_BYTES
+    statistics: dict[int, FrameStatistics] = field(default_factory=dict)
+    _values: dict[tuple[int, str], Any] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def of(self, index: int, key: str, truth: RgbFrame, compute: Callable[[RgbFrame], Any]) -> Any:
+        """``compute(truth)`` of frame ``index``, kept while the budget lasts."""
+        if (index, key) in self._values:
+            return self._values[index, key]
+        value = compute(truth)
+        size = _nbytes(value)
+        with self._lock:
+            if (index, key) not in self._values and size <= self.budget:
+                self.budget -= size
+                self._values[index, key] = value
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Satisfies colorbench.metric.FramePair."""
+
+    index: int
+    truth: RgbFrame
+    prediction: RgbFrame
+    statistics: PairStatistics
+    memo: TruthMemo
+
+    def of_truth(self, key: str, compute: Callable[[RgbFrame], Any]) -> Any:
+        return self.memo.of(self.index, key, self.truth, compute)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """One frame's share of the result."""
+
+    statistics: FrameStatistics
+    values: Mapping[str, float]
+    luminance_error: float | None
+
+
+def score_clip(
+    frames: Iterator[RgbFrame],
+    footage: Footage,
+    *,
+    card: MethodCard,
+    metrics: Sequence[OpenMetric],
+    memo: TruthMemo,
+    executor: ThreadPoolExecutor,
+    advance: Callable[[int], None] = lambda _: None,
+) -> ClipScores:
+    """Checks and scores what a method yields for a clip, in one pass, with the metrics computed in ``executor``'s threads.
+
+    Args:
+        frames: the method's output, one (H, W, 3) uint8 frame for each of the footage's.
+        footage: the truth.
+        card: decides whether luminance has to be kept.
+        metrics: opened metrics; those with a reason become scores without a value.
+        memo: what is already known of this clip's truth; filled for the next method.
+        executor: threads of the metrics; ``frames`` must not be produced in them.
+        advance: called with 1 for each frame that arrived.
+
+    Raises:
+        MethodError: the output is not what the Method protocol asks for.
+    """
+    scored = set(footage.scored)
+    step = 1 if card.luminance == "kept" else max(1, len(footage.scored) // _SAMPLES)
+    looked_at = set(footage.scored[::step])
+    frame_metrics = {m.card.name: cast(FrameScorer, m.scorer) for m in metrics if m.card.per_frame and m.scorer is not None}
+    waiting: deque[Future[_Scored]] = deque()
+    results: list[_Scored] = []
+
+    def job(index: int, truth: RgbFrame, prediction: RgbFrame) -> _Scored:
+        from colorbench.metrics.fused import measure_frame, measure_pair
+
+        if index not in memo.statistics:
+            memo.statistics[index] = measure_frame(truth)
+        pair = _Pair(index, truth, prediction, measure_pair(truth, prediction), memo)
+        values = {name: scorer.score_frame(pair) for name, scorer in frame_metrics.items()}
+        error = _luminance_error(footage, truth, prediction) if index in looked_at else None
+        if error is not None and card.luminance == "kept":
+            _check_luminance(footage, index, error)
+        return _Scored(pair.statistics.prediction, values, error)
+
+    try:
+        for index, frame in enumerate(checked(frames, footage)):
+            if index in scored:
+                waiting.append(executor.submit(job, index, footage.rgb(index), frame))
+                if len(waiting) > _IN_FLIGHT:
+                    results.append(waiting.popleft().result())
+            advance(1)
+        results.extend(future.result() for future in waiting)
+    finally:
+        for future in waiting:
+            future.cancel()
+    errors = [result.luminance_error for result in results if result.luminance_error is not None]
+    return ClipScores(
+        scores=tuple(_score(metric, results, footage, memo) for metric in metrics),
+        truth=_truth_scores(metrics, footage, memo),
+        luminance_error=max(errors) if errors else None,
+    )
+
+
+def checked(frames: Iterator[RgbFrame], footage: Footage) -> Iterator[RgbFrame]:
+    """Passes on what a method yields after checking count, type and size.
+
+    Raises:
+        MethodError: naming the clip, the frame, what came and what was wanted.
+    """
+    wanted = (footage.height, footage.width, 3)
+    count = 0
+    for frame in frames:
+        if count == len(footage):
+            raise MethodError(
+                f"clip {footage.name!r}: more frames came out than the {len(footage)} that went in",
+                wanted="one frame for each input frame",
+                remedy="mend the method",
+            )
+        if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.shape != wanted:
+            came = f"{frame.dtype} array of shape {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
+            raise MethodError(
+                f"clip {footage.name!r}, frame {count}: {came} came out",
+                wanted=f"uint8 array of shape {wanted}, sRGB in [0, 255]",
+                remedy="mend the method's last step",
+            )
+        yield frame
+        count += 1
+    if count != len(footage):
+        raise MethodError(
+            f"clip {footage.name!r}: {count} frames came out, {len(footage)} went in",
+            wanted="one frame for each input frame",
+            remedy="mend the method",
+        )
+
+
+def _luminance_error(footage: Footage, truth: RgbFrame, prediction: RgbFrame) -> float:
+    """Median |L* difference| between the gray input and a colored frame."""
+    from colorbench import color
+
+    return float(np.median(np.abs(color.luminance(prediction) - footage.luminance_of(truth))))
+
+
+def _check_luminance(footage: Footage, index: int, error: float) -> None:
+    if error > LUMINANCE_TOLERANCE:
+        raise MethodError(
+            f"clip {footage.name!r}, frame {index}: luminance was changed, median |L* difference| {error:.2f}",
+            wanted=f"the input's luminance (at most {LUMINANCE_TOLERANCE} in the median)",
+            remedy='end with clip.merge(index, ab), or say luminance="own" on the method\'s card',
+        )
+
+
+def _score(metric: OpenMetric, results: Sequence[_Scored], footage: Footage, memo: TruthMemo) -> Score:
+    card = metric.card
+    if metric.scorer is None:
+        return Score(metric=card.name, value=None, reason=metric.reason)
+    if card.needs_truth and not _has_color(footage, memo):
+        return Score(metric=card.name, value=None, reason=NO_COLOR)
+    if card.per_frame:
+        return _mean(card.name, [result.values[card.name] for result in results], footage.scored)
+    evidence = ClipEvidence(
+        prediction=np.stack([result.statistics.histogram for result in results]),
+        truth=np.stack([memo.statistics[index].histogram for index in footage.scored]),
+        indices=footage.scored,
+    )
+    return _clip_score(card.name, cast(ClipScorer, metric.scorer), evidence)
+
+
+def _truth_scores(metrics: Sequence[OpenMetric], footage: Footage, memo: TruthMemo) -> tuple[Score, ...]:
+    """The truth's own values of the metrics that need no truth."""
+    if not _has_color(footage, memo):
+        return tuple(Score(metric=m.card.name, value=None, reason=NO_COLOR) for m in metrics if not m.card.needs_truth)
+    histograms = np.stack([memo.statistics[index].histogram for index in footage.scored])
+    evidence = ClipEvidence(prediction=histograms, truth=histograms, indices=footage.scored)
+    scores = []
+    for metric in metrics:
+        if metric.scorer is None or metric.card.needs_truth:
+            continue
+        if metric.card.per_frame:
+            scorer = cast(FrameScorer, metric.scorer)
+            values = [scorer.score_frame(_OfTruth(index, footage, memo)) for index in footage.scored]
+            scores.append(_mean(metric.card.name, values, footage.scored))
+        else:
+            scores.append(_clip_score(metric.card.name, cast(ClipScorer, metric.scorer), evidence))
+    return tuple(scores)
+
+
+class _OfTruth:
+    """The truth as its own prediction; pixels are decoded only if the metric looks at them."""
+
+    def __init__(self, index: int, footage: Footage, memo: TruthMemo) -> None:
+        self.index, self.footage, self.memo = index, footage, memo
+        self.statistics = PairStatistics(prediction=memo.statistics[index], squared_error=0, ssim=1.0)
+
+    @property
+    def truth(self) -> RgbFrame:
+        return self.footage.rgb(self.index)
+
+    @property
+    def prediction(self) -> RgbFrame:
+        return self.truth
+
+    def of_truth(self, key: str, compute: Callable[[RgbFrame], Any]) -> Any:
+        return self.memo.of(self.index, key, self.truth, compute)
+
+
+def _clip_score(name: str, scorer: ClipScorer, evidence: ClipEvidence) -> Score:
+    value = scorer.score_clip(evidence)
+    return Score(metric=name, value=None, reason=value) if isinstance(value, str) else Score(metric=name, value=value)
+
+
+def _mean(name: str, values: Sequence[float], indices: Sequence[int]) -> Score:
+    """Mean over frames; an undefined frame makes the clip's value undefined, never the mean of the others."""
+    for index, value in zip(indices, values, strict=True):
+        if math.isnan(value):
+            return Score(metric=name, value=None, reason=f"undefined for frame {index}")
+    return Score(metric=name, value=math.fsum(values) / len(values), frames=tuple(values))
+
+
+def _has_color(footage: Footage, memo: TruthMemo) -> bool:
+    return any(any(memo.statistics[index].opponent) for index in footage.scored)
+
+
+def _nbytes(value: Any) -> int:
+    """Bytes of arrays and tensors in nested sequences."""
+    if isinstance(value, list | tuple):
+        return sum(_nbytes(part) for part in value)
+    return int(getattr(value, "nbytes", 64))

@@ -1,0 +1,237 @@
+"""The run folder. One file a unit, written whole or not at all; the same command completes what is missing.
+
+    run.json                     what the run is; methods and metrics may be added later, protocol and data may not change
+    units/CLIP/LABEL-KEY.json    one unit's scores, or its failure
+    provenance/HASH.json         where the units come from
+    frames/LABEL/CLIP/           colored frames, where asked for
+    locks/                       who is at work on what; released by the system when a process dies
+
+Numbers are JSON; an infinite value is the string "inf". Files are synced before they take their name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from colorbench.atomic import replacing_file, storage_errors
+from colorbench.errors import StoreError
+from colorbench.types import Score
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitRecord:
+    """One method on one clip, as stored."""
+
+    key: str
+    """Hash of all that decides the colored frames."""
+    label: str
+    method: str
+    variant: str
+    clip: str
+    status: str
+    """"done" or "failed"."""
+    exemplars: tuple[int | None, ...] = ()
+    """Frames that the method was given in color; None for a picture of unknown place."""
+    scored: tuple[int, ...] = ()
+    frame_count: int = 0
+    scores: tuple[Score, ...] = ()
+    truth: tuple[Score, ...] = ()
+    metrics: tuple[tuple[str, str], ...] = ()
+    """Metric name to the hash of its signature and code, as scored."""
+    luminance_error: float | None = None
+    seconds: float = 0.0
+    peak_memory_mib: float | None = None
+    peak_vram_mib: float | None = None
+    device: str = ""
+    provenance: str = ""
+    error: str = ""
+    trace: str = field(default="", repr=False)
+
+    def score(self, metric: str) -> Score | None:
+        """This unit's score of that name."""
+        return next((score for score in self.scores if score.metric == metric), None)
+
+
+class Store:
+    """A run folder, safe for several processes at once.
+
+    Raises:
+        StoreError: it can't be written, holds another run, or was written by a newer colorbench.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with storage_errors(folder):
+            for name in ("units", "provenance", "locks"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def declare(self, identity: Mapping[str, Any], contents: Mapping[str, list[str]]) -> None:
+        """Writes or checks run.json.
+
+        Args:
+            identity: what may not change (protocol, dataset, seed).
+            contents: lists that grow (methods, metrics, clips).
+        """
+        path = self.folder / "run.json"
+        with self._locked("run"):
+            lists = {name: list(values) for name, values in contents.items()}
+            if path.exists():
+                known = _read(path)
+                if known.get("format", 0) > FORMAT:
+                    raise StoreError(
+                        f"{path} has format {known['format']}",
+                        wanted=f"at most {FORMAT}",
+                        remedy="use a newer colorbench, or another --out",
+                    )
+                for name, value in _plain(identity).items():
+                    if known["identity"].get(name) != value:
+                        raise StoreError(
+                            f"{self.folder} holds a run with {name} = {known['identity'].get(name)!r}, this one has {value!r}",
+                            wanted="one protocol, dataset and seed in a run folder",
+                            remedy="choose another --out",
+                        )
+                lists = {name: list(dict.fromkeys([*known["contents"].get(name, []), *values])) for name, values in lists.items()}
+            _write(path, {"format": FORMAT, "identity": _plain(identity), "contents": lists})
+
+    def load(self, *, clip: str, label: str, key: str) -> UnitRecord | None:
+        """A unit's record, or None where there is none that can be read: it is made again then."""
+        path = self._unit_path(clip, label, key)
+        try:
+            return _record(_read(path))
+        except (FileNotFoundError, StoreError):
+            return None
+
+    def save(self, record: UnitRecord) -> None:
+        """Stores a unit.
+
+        Raises:
+            StoreError: disk full or not writable; nothing of the unit is left then, and nothing else is lost.
+        """
+        _write(self._unit_path(record.clip, record.label, record.key), asdict(record))
+
+    def save_provenance(self, provenance: Mapping[str, Any]) -> str:
+        """Stores where results come from, once for many units.
+
+        Returns:
+            The name by which records refer to it.
+        """
+        name = digest(provenance)[:16]
+        path = self.folder / "provenance" / f"{name}.json"
+        if not path.exists():
+            _write(path, provenance)
+        return name
+
+    def records(self) -> tuple[UnitRecord, ...]:
+        """All units in the folder, by clip and label."""
+        return tuple(_record(_read(path)) for path in sorted((self.folder / "units").glob("*/*.json")))
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[bool]:
+        """True inside the block if this process may work on the unit, False if another one does."""
+        with storage_errors(self.folder):
+            file = (self.folder / "locks" / key).open("a")
+        with file:
+            yield _try_lock(file.fileno())
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        with storage_errors(self.folder):
+            file = (self.folder / "locks" / name).open("a")
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _unit_path(self, clip: str, label: str, key: str) -> Path:
+        return self.folder / "units" / safe_name(clip) / f"{safe_name(label)}-{key}.json"
+
+
+def safe_name(name: str) -> str:
+    """A name as one path component: separators and control characters become "_", and names of dots alone get one before them.
+
+    >>> safe_name("a/b"), safe_name("..")
+    ('a_b', '_..')
+    """
+    cleaned = re.sub(r'[/\\\x00-\x1f:*?"<>|]', "_", name)
+    return f"_{cleaned}" if not cleaned.strip(".") else cleaned
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a value as canonical JSON."""
+    text = json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """Strict JSON: infinities are the strings "inf" and "-inf", paths and tuples become text and lists.
+
+    >>> to_json({"psnr": float("inf")})
+    '{"psnr": "inf"}'
+    """
+    return json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def _write(path: Path, value: Any) -> None:
+    text = to_json(value, indent=1)
+    with replacing_file(path) as temporary, temporary.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    except json.JSONDecodeError as error:
+        raise StoreError(
+            f"{path} is not valid JSON: {error}", wanted="a file that colorbench wrote", remedy="remove it"
+        ) from error
+    return loaded
+
+
+def _record(fields: dict[str, Any]) -> UnitRecord:
+    for name in ("scores", "truth"):
+        fields[name] = tuple(
+            Score(
+                metric=item["metric"],
+                value=None if item["value"] is None else float(item["value"]),
+                reason=item["reason"],
+                frames=tuple(float(value) for value in item["frames"]),
+            )
+            for item in fields[name]
+        )
+    for name in ("exemplars", "scored"):
+        fields[name] = tuple(fields[name])
+    fields["metrics"] = tuple((name, value) for name, value in fields["metrics"])
+    return UnitRecord(**fields)

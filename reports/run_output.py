@@ -1,0 +1,88 @@
+"""What is left of a run: the table in the terminal, and results beside the units.
+
+table.md      the table with its notes and signature
+results.json  the same with every clip's scores, unrounded
+clips.csv     a row a method, clip and metric
+frames.csv    a row a method, clip, metric and scored frame
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from colorbench.atomic import replacing_file
+from colorbench.store import to_json
+from reports.tables import markdown, terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from colorbench.api import Result
+
+
+def print_result(result: Result, *, as_json: bool) -> None:
+    """Writes the files of a run and prints its table, or its JSON, to stdout."""
+    from rich.console import Console
+
+    folder = result.outcome.plan.spec.out
+    record = result_record(result)
+    _write(folder / "table.md", markdown(result.summary))
+    _write(folder / "results.json", to_json(record, indent=1) + "\n")
+    _write(folder / "clips.csv", result.clips.to_csv(index=False))
+    _write(folder / "frames.csv", result.frames.to_csv(index=False))
+    console = Console(highlight=False)
+    if as_json:
+        console.file.write(to_json(record, indent=1) + "\n")
+        return
+    # A file or pipe gets the table as wide as it is; a terminal folds it to fit.
+    console = console if console.is_terminal else Console(highlight=False, width=200)
+    console.print(terminal(result.summary))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"written to {folder}/table.md", markup=False)
+
+
+def result_record(result: Result) -> dict[str, Any]:
+    """A run as JSON values: rows with pooled scores and reasons, signatures, failures, clips."""
+    summary = result.summary
+    return {
+        "signature": summary.signature,
+        "signatures": summary.signatures,
+        "complete": result.complete,
+        "rows": [
+            {
+                "label": row.label,
+                "method": row.method,
+                "variant": row.variant,
+                "kind": row.kind,
+                "exemplars": row.exemplars,
+                "scores": {
+                    name: {"value": score.value, "reason": score.reason, "other_pooling": score.other, "clips": score.clips}
+                    for name, score in row.scores.items()
+                },
+                "frames_per_second": row.frames_per_second,
+                "seconds": row.seconds,
+                "peak_memory_mib": row.peak_memory_mib,
+                "failed": row.failed,
+            }
+            for row in summary.rows
+        ],
+        "failures": [{"label": record.label, "clip": record.clip, "error": record.error} for record in result.outcome.failures],
+        "clips": [
+            {
+                "label": record.label,
+                "clip": record.clip,
+                "status": record.status,
+                "scores": {score.metric: score.value for score in record.scores},
+                "truth": {score.metric: score.value for score in record.truth},
+                "luminance_error": record.luminance_error,
+                "seconds": record.seconds,
+                "peak_memory_mib": record.peak_memory_mib,
+                "provenance": record.provenance,
+            }
+            for record in result.outcome.records
+        ],
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,159 @@
+"""A whole ``colorbench score`` of PSNR, SSIM and CDC from PNG files, beside the plain way and beside decoding alone.
+
+The plain way is what published tables were made with: scikit-image's PSNR and SSIM frame by frame, and a CDC script in TCVC's
+manner (every frame read again for each of the three gaps, calcHist, six scipy entropies a pair).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import scipy.stats
+import skimage.data
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+import colorbench
+from colorbench import color
+from colorbench.frames import open_frames
+from colorbench.plan import thread_count
+from colorbench.types import RgbFrame
+
+CLIPS = ("blackswan", "car-shadow", "dog", "libby", "scooter-black")
+FRAMES = 50
+ROUNDS = 5
+SIZE = (384, 224)
+
+
+def frames_of(clip: str) -> Iterator[RgbFrame]:
+    """Real frames at 384x224; without the development data, crops that move over a photograph."""
+    root = os.environ.get("COLORBENCH_DATA")
+    if root:
+        source = open_frames(Path(root) / "davis/JPEGImages/480p" / clip)
+        for frame in itertools.islice(source.iterate(), FRAMES):
+            yield cv2.resize(frame, SIZE, interpolation=cv2.INTER_AREA)
+        return
+    photograph = skimage.data.coffee()
+    for index in range(FRAMES):
+        left = index + CLIPS.index(clip)
+        yield np.ascontiguousarray(photograph[100 : 100 + SIZE[1], left : left + SIZE[0]])
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders ``truth``, ``m0``, ``m1``, ``m2`` of PNG files by OpenCV's defaults; the methods scale the truth's chroma."""
+    root = tmp_path_factory.mktemp("results")
+    for clip in CLIPS:
+        for index, frame in enumerate(frames_of(clip)):
+            lab = color.rgb_to_lab(torch.from_numpy(frame)).numpy()
+            l_star, ab = np.ascontiguousarray(lab[..., 0]), np.ascontiguousarray(lab[..., 1:])
+            pictures = [frame, *(color.merge_luminance(l_star, np.float32(scale) * ab) for scale in (0.8, 0.5, 1.1))]
+            for name, picture in zip(("truth", "m0", "m1", "m2"), pictures, strict=True):
+                path = root / name / clip / f"{index:05d}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), picture[..., ::-1])
+    return root
+
+
+def files(root: Path, name: str, clip: str) -> list[str]:
+    return [str(path) for path in sorted((root / name / clip).iterdir())]
+
+
+def plain_way(root: Path, methods: Sequence[str]) -> dict[str, float]:
+    """CDC by method, with PSNR and SSIM computed on the way."""
+    result = {}
+    for method in methods:
+        by_clip = []
+        for clip in CLIPS:
+            pairs = zip(files(root, "truth", clip), files(root, method, clip), strict=True)
+            for truth, prediction in ((cv2.imread(a), cv2.imread(b)) for a, b in pairs):
+                peak_signal_noise_ratio(truth, prediction, data_range=255)
+                structural_similarity(truth, prediction, channel_axis=2, data_range=255)
+            by_clip.append(plain_cdc(files(root, method, clip)))
+        result[method] = float(np.mean(by_clip))
+    return result
+
+
+def plain_cdc(paths: Sequence[str]) -> float:
+    by_gap = []
+    for gap in (1, 2, 4):
+        histograms = [histograms_of(np.asarray(cv2.imread(path))) for path in paths]
+        divergences = [
+            [jensen_shannon(p, q) for p, q in zip(first, second, strict=True)]
+            for first, second in zip(histograms[:-gap], histograms[gap:], strict=True)
+        ]
+        by_gap.append(np.mean(divergences))
+    return float(np.mean(by_gap))
+
+
+def histograms_of(frame: RgbFrame) -> list[np.ndarray]:
+    return [cv2.calcHist([frame], [channel], None, [256], [0, 256]).ravel() / frame[..., 0].size for channel in range(3)]
+
+
+def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
+    middle = (p + q) / 2
+    return 0.5 * float(scipy.stats.entropy(p, middle)) + 0.5 * float(scipy.stats.entropy(q, middle))
+
+
+def decode_only(root: Path, methods: Sequence[str]) -> None:
+    paths = [path for name in ("truth", *methods) for clip in CLIPS for path in files(root, name, clip)]
+    with ThreadPoolExecutor(thread_count()) as executor:
+        for _ in executor.map(cv2.imread, paths):
+            pass
+
+
+def seconds(function: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+@pytest.mark.parametrize(("methods", "bar"), [(("m0",), 10), (("m0", "m1", "m2"), 14)], ids=["one-method", "three-methods"])
+def test_score_beside_the_plain_way_and_decoding(
+    results: Path, tmp_path: Path, benchmark: Any, methods: tuple[str, ...], bar: float
+) -> None:
+    numbers = itertools.count()
+
+    def ours() -> colorbench.Result:
+        return colorbench.score(
+            {method: results / method for method in methods},
+            dataset="folder",
+            data_root=results / "truth",
+            protocol="full",
+            overrides={"exemplars": "none"},
+            metrics=["psnr", "ssim", "cdc"],
+            out=tmp_path / str(next(numbers)),
+        )
+
+    expected = plain_way(results, methods)
+    table = ours().table
+    for method in methods:
+        assert table.cdc[method] == pytest.approx(expected[method], abs=2e-8)
+    to_plain, to_decoding = [], []
+    for _ in range(ROUNDS):
+        decoding, own, plain = (
+            seconds(lambda: decode_only(results, methods)),
+            seconds(ours),
+            seconds(lambda: plain_way(results, methods)),
+        )
+        to_plain.append(plain / own)
+        to_decoding.append(own / decoding)
+    benchmark.pedantic(ours, rounds=3)
+    benchmark.extra_info.update(
+        ratio=statistics.median(to_plain),
+        bar=bar,
+        to_decoding=statistics.median(to_decoding),
+        decoding_bar=1.3,
+        frames=len(CLIPS) * FRAMES * len(methods),
+        threads=thread_count(),
+    )

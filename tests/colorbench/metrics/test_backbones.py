@@ -1,0 +1,81 @@
+"""Finding weights: where, verified, and what is said where there are none."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from colorbench.metrics.backbones import Missing, find_backbone
+from colorbench.metrics.lpips import METRICS
+from colorbench.metrics.perceptual import BACKBONES
+
+CONTENT = b"weights"
+NAME = f"tiny-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """colorbench's folder and torch hub's, both empty."""
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    ours, hub = tmp_path / "cache" / "weights", tmp_path / "torch" / "hub" / "checkpoints"
+    ours.mkdir(parents=True)
+    hub.mkdir(parents=True)
+    return ours, hub
+
+
+def test_the_cache_comes_before_torch_hub(folders: tuple[Path, Path]) -> None:
+    ours, hub = folders
+    (hub / NAME).write_bytes(CONTENT)
+    assert find_backbone(NAME) == hub / NAME
+    (ours / NAME).write_bytes(CONTENT)
+    assert find_backbone(NAME) == ours / NAME
+
+
+def test_torch_hub_is_where_torch_says_it_is(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from colorbench.metrics.backbones import weight_folders
+
+    assert weight_folders()[1] == Path(torch.hub.get_dir()) / "checkpoints"
+    monkeypatch.delenv("TORCH_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folders[0]))
+    assert weight_folders()[1] == Path(torch.hub.get_dir()) / "checkpoints"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert weight_folders()[1] == Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def test_a_file_that_is_not_what_its_name_says_is_refused(folders: tuple[Path, Path]) -> None:
+    path = folders[0] / NAME
+    path.write_bytes(b"something else")
+    found = find_backbone(NAME)
+    assert isinstance(found, Missing)
+    assert str(path) in found.reason
+    assert hashlib.sha256(b"something else").hexdigest()[:8] in found.reason
+    path.write_bytes(CONTENT)
+    assert find_backbone(NAME) == path
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.card.name)
+def test_lpips_without_weights_names_file_folder_and_command(metric: object, folders: tuple[Path, Path]) -> None:
+    from colorbench.errors import MetricError
+    from colorbench.metrics.lpips import Lpips
+
+    assert isinstance(metric, Lpips)
+    name = BACKBONES[metric.net].file_name
+    reason = metric.unavailable()
+    for part in (name, str(folders[0]), f"https://download.pytorch.org/models/{name}", "curl"):
+        assert part in reason
+    with pytest.raises(MetricError) as caught:
+        metric.open(device="cpu")
+    assert "curl" in caught.value.remedy
+
+
+def test_only_alexnet_is_a_default() -> None:
+    assert {metric.card.name: metric.card.default for metric in METRICS} == {
+        "lpips": True,
+        "lpips-vgg": False,
+        "lpips-squeeze": False,
+    }

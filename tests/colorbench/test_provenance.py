@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorbench import provenance
+from colorbench.provenance import collect, measured, source_digest
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in {"main": "def f():\n    from fakeproject import part\n", "part": "X = 1\n", "other": "Y = 1\n"}.items():
+        folder = tmp_path / "fakeproject"
+        folder.mkdir(exist_ok=True)
+        (folder / "__init__.py").write_text("")
+        (folder / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(provenance, "PROJECT_PACKAGES", ("fakeproject",))
+    return tmp_path / "fakeproject"
+
+
+def fresh_digest() -> str:
+    for cached in (provenance.imports_of, provenance._module_path, provenance._file_sha256):
+        cached.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("fakeproject")]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+    return source_digest("fakeproject.main")
+
+
+def test_the_source_digest_changes_with_what_is_imported_and_with_nothing_else(project: Path) -> None:
+    before = fresh_digest()
+    (project / "other.py").write_text("Y = 2\n")
+    assert fresh_digest() == before
+    (project / "part.py").write_text("X = 2\n")
+    assert fresh_digest() != before
+
+
+def test_the_progress_bar_is_not_part_of_a_result() -> None:
+    assert "colorbench.progress" not in provenance._closure(("colorbench.scoring", "colorbench.footage"))
+    assert "colorbench.frames" in provenance._closure(("colorbench.footage",))
+
+
+def test_provenance_is_json_and_names_code_packages_and_hardware() -> None:
+    record = json.loads(json.dumps(collect(seed=3, device="cpu")))
+    assert record["seed"] == 3
+    assert record["packages"]["torch"]
+    assert record["processor"]
+    assert record["cores"] >= 1
+
+
+def test_cost_has_the_peak_of_the_block_not_of_the_process() -> None:
+    with measured("cpu") as big:
+        np.ones(40_000_000).sum()
+    with measured("cpu") as small:
+        pass
+    if big.peak_memory_mib is None or small.peak_memory_mib is None:
+        pytest.skip("the system does not tell peak memory")
+    assert big.peak_memory_mib > small.peak_memory_mib + 200
+    assert big.seconds > 0
