@@ -281,7 +281,8 @@ def _blended(before: Colors, after: Colors, nearness: float) -> tuple[Plane, Pla
     first = before.trust.astype(np.float32) * np.float32(nearness)
     second = after.trust.astype(np.float32) * np.float32(1.0 - nearness)
     trust = first + second
-    return (before.ab * first[..., None] + after.ab * second[..., None]) / trust[..., None], trust
+    ab = (before.ab * first[..., None] + after.ab * second[..., None]) / trust[..., None]
+    return ab.astype(np.float32), trust
 
 
 @dataclass(frozen=True, slots=True)

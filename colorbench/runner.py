@@ -194,7 +194,7 @@ class _Run:
                 wanted=f"at least {fewest} for {label!r}",
                 remedy="use another variant",
             )
-        _seed(self.plan.spec.seed)
+        _prepare(self.plan.spec.seed, method.device)
         with provenance.measured(method.device) as cost, ExitStack() as stack:
             frames = colorizer.colorize(footage, exemplars)
             if self.plan.spec.save_frames != "no":
@@ -281,11 +281,14 @@ def _joined(scores: Sequence[Score], earlier: Sequence[Score]) -> tuple[Score, .
     return (*(kept.pop(score.metric, score) for score in scores), *kept.values())
 
 
-def _seed(seed: int) -> None:
-    """Seeds what methods may draw from, before each unit, so that the order of units does not matter."""
+def _prepare(seed: int, device: str) -> None:
+    """Before each unit: seeds what methods may draw from, so that the order of units does not matter; exact float32 on a GPU."""
     import numpy as np
     import torch
 
+    if device == "cuda":
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

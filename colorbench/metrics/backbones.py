@@ -54,7 +54,7 @@ def find_backbone(file_name: str) -> Path | Missing:
             if found.startswith(wanted):
                 return path
             return Missing(f"{path} is not what its name says: its SHA-256 starts with {found[:8]}, not {wanted}", command)
-    return Missing(f"no {file_name} in {' or '.join(map(str, folders))}", command)
+    return Missing(f"no {file_name} in {' or '.join(map(_shown, folders))}", command)
 
 
 def _digits(file_name: str) -> str:
@@ -65,7 +65,17 @@ def _digits(file_name: str) -> str:
 
 
 def _command(file_name: str, folder: Path) -> str:
-    return f"curl --fail --create-dirs --output {shlex.quote(str(folder / file_name))} {ADDRESS}{file_name}"
+    target = _shown(folder / file_name)
+    quoted = target if re.fullmatch(r"[\w./~-]+", target) else shlex.quote(str(folder / file_name))
+    return f"curl --fail --create-dirs --output {quoted} {ADDRESS}{file_name}"
+
+
+def _shown(path: Path) -> str:
+    """The path as a user would write it: the home folder is ~, so that stored reasons name no user."""
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except ValueError:
+        return str(path)
 
 
 @lru_cache(maxsize=16)

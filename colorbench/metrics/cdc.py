@@ -159,13 +159,13 @@ class _Cdc:
 
 
 SIGNATURE = (
-    ("input", "8-bit sRGB"),
-    ("histogram", "256 bins a channel"),
-    ("divergence", "Jensen-Shannon"),
+    ("input", "rgb8"),
+    ("histogram", "256-per-channel"),
+    ("divergence", "jensen-shannon"),
     ("log", "natural"),
     ("gaps", "1,2,4"),
-    ("pairs", "both scored, exactly the gap apart"),
-    ("mean", "pairs, then channels and gaps alike"),
+    ("pairs", "both-scored"),
+    ("mean", "pairs-channels-gaps"),
 )
 
 METRICS = (
@@ -192,7 +192,7 @@ METRICS = (
             direction="lower",
             needs_truth=False,
             per_frame=False,
-            signature=(*SIGNATURE, ("precision", "float32 as TCVC's eval_results.py")),
+            signature=(*SIGNATURE, ("precision", "float32-tcvc")),
             version=1,
             reference="Liu et al., TCVC, DOI 10.1007/s41095-023-0342-8, codes/eval_results.py",
             decimals=6,

@@ -52,7 +52,7 @@ class _Colorfulness:
         direction="none",
         needs_truth=False,
         per_frame=True,
-        signature=(("input", "8-bit sRGB"), ("formula", "Hasler 2003 M3"), ("variance", "population"), ("weight", "0.3")),
+        signature=(("input", "rgb8"), ("formula", "hasler2003-m3"), ("variance", "population"), ("weight", "0.3")),
         version=1,
         reference="Hasler and Suesstrunk, SPIE 5007 (2003), DOI 10.1117/12.477378",
         decimals=1,

@@ -49,7 +49,7 @@ class _DeltaCdc:
         direction="lower",
         needs_truth=True,
         per_frame=False,
-        signature=(*SIGNATURE, ("precision", "float64"), ("difference", "absolute, a clip at a time")),
+        signature=(*SIGNATURE, ("precision", "float64"), ("difference", "absolute-per-clip")),
         version=1,
         reference="this project; docs/design/metrics.md",
         decimals=6,

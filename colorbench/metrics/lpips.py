@@ -47,11 +47,11 @@ class Lpips:
             needs_truth=True,
             per_frame=True,
             signature=(
-                ("input", "8-bit sRGB as [-1, 1]"),
+                ("input", "rgb8-as-minus1-to-1"),
                 ("net", net),
                 ("weights", BACKBONES[net].file_name),
-                ("heads", "lpips 0.1"),
-                ("size", "as scored, not resized"),
+                ("heads", "lpips-0.1"),
+                ("size", "as-scored"),
                 ("precision", "float32"),
             ),
             version=1,
@@ -99,9 +99,6 @@ def lpips(truth: RgbFrame, prediction: RgbFrame, *, net: Net = "alex", device: s
         MetricError: the backbone's weights are not on this machine.
         UsageError: a frame is something else, the sizes differ, or a side is too short for the backbone.
     """
-    from colorbench.metrics.frame_checks import checked_pair
-
-    truth, prediction = checked_pair(truth, prediction)
     return Lpips(f"lpips-{net}", net, default=False).open(device=device).distance(truth, prediction)
 
 

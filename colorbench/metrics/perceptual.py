@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from colorbench.errors import UsageError
-from colorbench.metrics.frame_checks import checked_frame
+from colorbench.metrics.frame_checks import checked_frame, checked_pair
 from colorbench.types import RgbFrame
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class PerceptualDistance:
         self._levels = (np.arange(256) / 127.5 - 1.0).astype(np.float32)
 
     def __call__(self, truth: RgbFrame, prediction: RgbFrame) -> float:
-        """The distance of two (H, W, 3) uint8 sRGB frames; see :meth:`distance`."""
+        """The distance of two (H, W, 3) uint8 sRGB frames of one size; see :meth:`distance`."""
+        truth, prediction = checked_pair(truth, prediction)
         return self.distance(self.features(truth), self.features(prediction))
 
     def features(self, frame: RgbFrame) -> Features:

@@ -48,7 +48,7 @@ class _Psnr:
         direction="higher",
         needs_truth=True,
         per_frame=True,
-        signature=(("input", "8-bit sRGB"), ("peak", "255"), ("mse", "over pixels and channels of a frame"), ("equal", "inf")),
+        signature=(("input", "rgb8"), ("peak", "255"), ("mse", "frame"), ("equal", "inf")),
         version=1,
         reference="the per-frame value of scikit-image's peak_signal_noise_ratio(data_range=255)",
         decimals=2,

@@ -34,6 +34,7 @@ def test_cards_are_complete_and_signatures_differ(metric: Metric) -> None:
     assert card.reference
     assert card.version >= 1
     assert card.signature
+    assert not any(set(value) & set(" :|") for _, value in card.signature), "signatures are parsed by : and |"
     signatures = [signature(*metric_fields(other.card)) for other in METRICS.items()]
     assert signatures.count(signature(*metric_fields(card))) == 1
 

@@ -211,6 +211,11 @@ def test_the_least_side_is_the_smallest_that_works(beside: Beside, side: int) ->
     assert math.isnan(LpipsScorer(beside.ours, "key").score_frame(FakePair(small, small)))
 
 
+def test_frames_of_two_sizes_are_refused(squeeze: Beside) -> None:
+    with pytest.raises(UsageError, match="50x40 pixels, the truth 40x50"):
+        squeeze.ours(noise(50, 40), noise(40, 50))
+
+
 def test_a_state_dict_of_another_network_is_refused(squeeze: Beside) -> None:
     with pytest.raises(UsageError, match="does not fit alexnet"):
         PerceptualDistance("alex", squeeze.weights)

@@ -24,7 +24,7 @@ def test_it_is_another_number_than_the_gaussian_form(pair: Pair) -> None:
         *pair, channel_axis=2, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )
     assert abs(ssim(*pair) - gaussian) > 1e-5
-    assert dict(METRICS[0].card.signature)["window"].startswith("uniform 7x7")
+    assert dict(METRICS[0].card.signature)["window"].startswith("uniform7")
 
 
 def test_it_falls_as_noise_grows(photograph: RgbFrame) -> None:
