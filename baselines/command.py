@@ -26,8 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.errors import MethodError, UnknownNameError, UsageError
-from colorbench.frames import open_frames, write_png
+from colorbench.frames import read_image, write_png
 from colorbench.method import GrayClip
+from colorbench.store import safe_name
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 
 PLACEHOLDERS = ("input", "references", "output", "width", "height", "frames")
@@ -60,10 +61,11 @@ class Command:
     def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:  # noqa: ARG002
         """The bytes of the program and of all arguments that are files; the settings themselves are in the key already."""
         total = hashlib.sha256()
-        for part in _argv(settings["argv"]):
-            path = Path(shutil.which(part) or part)
+        program, *arguments = _argv(settings["argv"])
+        for path in map(Path, (shutil.which(program) or program, *arguments)):
             if path.is_file():
-                total.update(hashlib.sha256(path.read_bytes()).digest())
+                with path.open("rb") as file:
+                    total.update(hashlib.file_digest(file, "sha256").digest())
         return total.hexdigest()
 
     def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> Program:  # noqa: ARG002
@@ -115,14 +117,21 @@ class Program:
             finally:
                 if self.logs is not None:
                     self.logs.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(log, self.logs / f"{clip.name.replace('/', '_')}.txt")
+                    shutil.copyfile(log, self.logs / f"{safe_name(clip.name)}.txt")
             yield from _outputs(folders["output"], clip, log)
 
     def _run(self, argv: Sequence[str], log: Path, clip: GrayClip) -> None:
         with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - running the user's program is the purpose; no shell takes part
-                argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-            )
+            try:
+                process = subprocess.Popen(  # noqa: S603 - running the user's program is the purpose; no shell takes part
+                    argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                )
+            except OSError as error:
+                raise MethodError(
+                    f"{argv[0]} can't be started: {error.strerror or error}",
+                    wanted="a program for this machine (a script needs a #! line)",
+                    remedy="change the setting argv",
+                ) from error
             try:
                 status = process.wait(self.timeout)
             except BaseException as error:
@@ -160,9 +169,9 @@ def _write_inputs(clip: GrayClip, exemplars: Sequence[Exemplar], folders: Mappin
 
 def _outputs(folder: Path, clip: GrayClip, log: Path) -> Iterator[RgbFrame]:
     expected = [f"{index:05d}" for index in range(len(clip))]
-    present = {path.stem for path in folder.iterdir() if path.suffix.lower() == ".png"}
+    present = {path.stem: path for path in folder.iterdir() if path.suffix.lower() == ".png"}
     missing = [stem for stem in expected if stem not in present]
-    surplus = sorted(present - set(expected))
+    surplus = sorted(present.keys() - set(expected))
     if missing or surplus:
         wrong = [
             f"{len(stems)} {word}, such as {stems[0]}.png"
@@ -174,14 +183,16 @@ def _outputs(folder: Path, clip: GrayClip, log: Path) -> Iterator[RgbFrame]:
             wanted=f"{expected[0]}.png to {expected[-1]}.png in {{output}}",
             remedy="mend the program's output names",
         )
-    source = open_frames(folder, mixed_sizes="refuse")
-    if (source.width, source.height) != (clip.width, clip.height):
-        raise MethodError(
-            f"the program left frames of {source.width}x{source.height} for clip {clip.name!r}",
-            wanted=f"{clip.width}x{clip.height}, the size of its input",
-            remedy="bring its output back to the input's size",
-        )
-    yield from source.iterate()
+    for stem in expected:
+        rgb = read_image(present[stem])
+        height, width = rgb.shape[:2]
+        if (height, width) != (clip.height, clip.width):
+            raise MethodError(
+                f"the program left {stem}.png of {width}x{height} for clip {clip.name!r}",
+                wanted=f"{clip.width}x{clip.height}, the size of its input",
+                remedy="bring its output back to the input's size",
+            )
+        yield rgb
 
 
 def _argv(text: str) -> list[str]:

@@ -36,10 +36,13 @@ _SMALLEST = 32
 """DIS crashes where a side is under 16 pixels; smaller frames are padded to this."""
 
 _DISAGREEMENT = 0.15
+"""Trust is multiplied by exp(-this * squared pixels) at each step, and by exp(-(mismatch / _MISMATCH)^2)."""
+_MISMATCH = 6.0 * _LEVELS_PER_L
+_OUTSIDE = 0.1
+_LEAST_TRUST = 1e-3
 _WINDOW = 7
 _MARGIN = 0.25 * _LEVELS_PER_L
-_MISMATCH = 6.0 * _LEVELS_PER_L
-_LEAST_TRUST = 1e-3
+"""A match replaces the position carried so far where it agrees better by this, over a window of so many pixels."""
 _SMOOTHING = ((2, 0.2), (8, 0.05))
 """(radius, weight) of the neighborhoods that fill in where trust is low; a trusted pixel weighs 1."""
 _VARIANCE = 4.0
@@ -213,7 +216,7 @@ def _ahead(clip: GrayClip, source: Source, stop: int) -> Iterator[Colors]:
 
 def _walk(clip: GrayClip, source: Source, state: Carried, end: int) -> Iterator[Carried]:
     """States of the frames after ``state`` up to ``end``, whichever way it lies."""
-    step_flow, match_flow = _Flow(finest_scale=1), _Flow(finest_scale=0)
+    step_flow, match_flow = _Flow(finest_scale=1, stride=4), _Flow(finest_scale=0, stride=5)
     grid, before = _grid(source.gray), _gray(clip, state.index)
     step = 1 if end > state.index else -1
     for index in range(state.index + step, end + step, step):
@@ -228,6 +231,7 @@ def _walk(clip: GrayClip, source: Source, state: Carried, end: int) -> Iterator[
         mismatch, matched_mismatch = _mismatch(gray, source.gray, position), _mismatch(gray, source.gray, matched)
         better = matched_mismatch < mismatch - _MARGIN
         position = np.where(better[..., None], matched, position)
+        steadiness[_outside(position)] *= _OUTSIDE
         mismatch = np.where(better, matched_mismatch, mismatch)
         trust = np.maximum(steadiness * np.exp(-np.square(mismatch / _MISMATCH)), _LEAST_TRUST)
         state, before = Carried(index, position, steadiness, trust), gray
@@ -235,14 +239,20 @@ def _walk(clip: GrayClip, source: Source, state: Carried, end: int) -> Iterator[
 
 
 class _Flow:
-    """DIS without variational refinement, which costs more than it brings here; a finest scale of 0 is full resolution."""
+    """DIS without variational refinement, which costs more than it brings here.
 
-    def __init__(self, *, finest_scale: int) -> None:
+    Args:
+        finest_scale: 0 is full resolution, 1 is half.
+        stride: pixels from patch to patch at each scale; patches have 8 by 8.
+    """
+
+    def __init__(self, *, finest_scale: int, stride: int) -> None:
         import cv2
 
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._dis.setVariationalRefinementIterations(0)
         self._dis.setFinestScale(finest_scale)
+        self._dis.setPatchStride(stride)
 
     def __call__(self, gray: GrayU8, other: GrayU8, *, guess: Plane | None = None) -> Plane:
         """(H, W, 2) x and y from each pixel of ``gray`` to the like one in ``other``."""
@@ -261,6 +271,14 @@ def _sampled(plane: NDArray[np.generic], position: Plane) -> Plane:
 
     sampled: Plane = cv2.remap(plane, position, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return sampled
+
+
+def _outside(position: Plane) -> NDArray[np.bool_]:
+    """Where a position is more than a pixel outside the picture, and its sample a border pixel's."""
+    height, width = position.shape[:2]
+    x, y = position[..., 0], position[..., 1]
+    beyond: NDArray[np.bool_] = (x < -1) | (y < -1) | (x > width) | (y > height)
+    return beyond
 
 
 def _mismatch(gray: GrayU8, source_gray: GrayU8, position: Plane) -> Plane:

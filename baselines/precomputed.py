@@ -13,6 +13,8 @@ from pathlib import Path
 from colorbench.errors import MethodError, UsageError
 from colorbench.frames import VIDEO_SUFFIXES, FrameSource, content_digest, open_frames, read_ahead
 from colorbench.method import GrayClip
+from colorbench.pictures import is_picture_name
+from colorbench.store import safe_name
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 
 CHOICES = {"match": ("auto", "stem", "order"), "resize": ("no", "yes")}
@@ -75,7 +77,7 @@ class Results:
             MethodError: there are none for the clip, their number or size is another, or stems don't match.
             FramesError: one can't be read.
         """
-        source = open_frames(self._path(clip.name))
+        source = open_frames(self._path(clip.name), mixed_sizes="resize" if self.resize else "refuse")
         indices = self._indices(source, clip)
         if not self.resize and (source.width, source.height) != (clip.width, clip.height):
             raise MethodError(
@@ -87,9 +89,19 @@ class Results:
             yield from read_ahead(source, indices, executor=executor, transform=lambda rgb: _resized(rgb, clip), depth=_DEPTH)
 
     def _path(self, name: str) -> Path:
-        known = {path.name if path.is_dir() else path.stem: path for path in _results(self.folder)}
-        if name in known:
-            return known[name]
+        known: dict[str, Path] = {}
+        for path in _results(self.folder):
+            stem = path.name if path.is_dir() else path.stem
+            if stem in known and stem in (name, safe_name(name)):
+                raise MethodError(
+                    f"clip {name!r} has results in both {known[stem]} and {path}",
+                    wanted="one folder or video a clip",
+                    remedy="move one of them elsewhere",
+                )
+            known[stem] = path
+        for stem in (name, safe_name(name)):
+            if stem in known:
+                return known[stem]
         near = difflib.get_close_matches(name, known, n=1)
         raise MethodError(
             f"no results for clip {name!r} in {self.folder}" + (f", did you mean {near[0]!r}?" if near else ""),
@@ -132,9 +144,13 @@ def _folder(settings: Mapping[str, str]) -> Path:
 
 
 def _results(folder: Path) -> list[Path]:
-    """Folders and videos in a folder of results, by name."""
+    """Folders of pictures and videos in a folder of results, by name."""
     found = (path for path in folder.iterdir() if not path.name.startswith("."))
-    return sorted(path for path in found if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES)
+    return sorted(path for path in found if path.suffix.lower() in VIDEO_SUFFIXES or _holds_pictures(path))
+
+
+def _holds_pictures(path: Path) -> bool:
+    return path.is_dir() and any(is_picture_name(inside.name) for inside in path.iterdir())
 
 
 def _resized(rgb: RgbFrame, clip: GrayClip) -> RgbFrame:

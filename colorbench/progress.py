@@ -40,7 +40,7 @@ class ConsoleProgress:
         """Prints the plan."""
         self._done, self._total = stored, plan.unit_count
         say = self.console.print
-        say(f"dataset   {plan.dataset}: {len(plan.clips)} clips", markup=False)
+        say(f"dataset   {plan.dataset}: {len(plan.clips)} clip{'s' if len(plan.clips) != 1 else ''}", markup=False)
         if plan.absent:
             say(f"          not on this machine: {', '.join(plan.absent)}", markup=False)
         say(f"protocol  {signature(*plan.signature_fields())}", markup=False)

@@ -148,16 +148,20 @@ def _most(row: Row) -> int:
 
 
 def _notes(summary: Summary) -> tuple[str, ...]:
-    notes: dict[str, None] = {}
+    """Why values are missing, each reason once; which methods a control beats; which failed."""
+    missing: dict[tuple[str, str], list[str]] = {}
+    methods = [row for row in summary.rows if row.kind != TRUTH]
     for card in summary.metrics:
-        for row in summary.rows:
-            score = row.scores[card.name]
-            if score.value is None and row.kind != TRUTH:
-                everyone = all(other.scores[card.name].reason == score.reason for other in summary.rows if other.kind != TRUTH)
-                notes[f"{DASH} {card.name}{'' if everyone else f' of {row.label}'}: {score.reason}"] = None
-    for row in summary.rows:
+        reasons = {row.label: row.scores[card.name].reason for row in methods}
+        for row in methods:
+            if row.scores[card.name].value is None:
+                whose = "" if len(set(reasons.values())) == 1 else f" of {row.label}"
+                names = missing.setdefault((whose, reasons[row.label]), [])
+                names += [card.name] if card.name not in names else []
+    notes = [f"{DASH} {', '.join(names)}{whose}: {reason}" for (whose, reason), names in missing.items()]
+    for row in methods:
         if control := _beaten_by(row, summary):
-            notes[f"{BEATEN} {row.label} has a lower PSNR than the control {control}"] = None
+            notes.append(f"{BEATEN} {row.label} has a lower PSNR than the control {control}")
         if row.failed:
-            notes[f"{row.label}: {row.failed} clip{'s' if row.failed > 1 else ''} failed"] = None
+            notes.append(f"{row.label}: {row.failed} clip{'s' if row.failed > 1 else ''} failed")
     return tuple(notes)

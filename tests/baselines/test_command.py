@@ -161,3 +161,23 @@ def test_a_clip_goes_in_as_its_luminance(clip: Any, program: Callable[..., Any],
     seen = read_image(tmp_path / "seen/00001.png")
     gray = clip.merge(1, np.zeros((clip.height, clip.width, 2), np.float32))
     assert np.abs(seen.astype(int) - gray).max() <= 1
+
+
+def test_a_file_that_is_no_program_is_said_to_be_none(clip: Any, tmp_path: Path) -> None:
+    script = tmp_path / "plain"
+    script.write_bytes(b"\x00\x01 neither a script nor a binary")
+    script.chmod(0o755)
+    program = Command().load(variant="default", device="cpu", settings={"argv": f"'{script}'", "timeout": "5", "logs": ""})
+    with pytest.raises(MethodError, match="can't be started"):
+        list(program.colorize(clip, ()))
+
+
+def test_other_files_beside_the_frames_are_left_alone(clip: Any, program: Callable[..., Any]) -> None:
+    extra = "(Path(sys.argv[2]) / '00000.jpg').write_bytes(b'x'); (Path(sys.argv[2]) / 'notes.txt').write_text('x')"
+    assert len(list(program(COPY + extra).colorize(clip, ()))) == 5
+
+
+def test_one_frame_of_another_size_is_named(clip: Any, program: Callable[..., Any]) -> None:
+    text = COPY + "import cv2, numpy\ncv2.imwrite(sys.argv[2] + '/00003.png', numpy.zeros((8, 9, 3), 'uint8'))"
+    with pytest.raises(MethodError, match=r"00003\.png of 9x8"):
+        list(program(text).colorize(clip, ()))

@@ -107,3 +107,31 @@ def test_a_wrong_setting_is_refused(folder: Path, settings: dict[str, str], mess
     with pytest.raises(UsageError) as error:
         Precomputed().load(variant="default", device="cpu", settings={"folder": str(folder), **DEFAULTS, **settings})
     assert message in str(error.value)
+
+
+def test_a_clip_with_two_sets_of_results_is_refused(clip: Any, folder: Path) -> None:
+    write_video(folder / "clip.mkv", clip.frames, fps=Fraction(25))
+    with pytest.raises(MethodError, match=r"both .*clip and .*clip\.mkv"):
+        list(Results(folder).colorize(clip, ()))
+
+
+def test_folders_without_pictures_are_no_results(clip: Any, folder: Path) -> None:
+    (folder / "logs").mkdir()
+    (folder / "logs" / "clip.txt").write_text("done")
+    assert Precomputed().fingerprint(variant="default", settings={"folder": str(folder), **DEFAULTS})
+    (folder / "clip").rename(folder / "other")
+    with pytest.raises(MethodError, match="there are other"):
+        list(Results(folder).colorize(clip, ()))
+
+
+def test_a_clip_whose_name_is_no_file_name_is_found_as_runs_save_it(clip: Any, folder: Path) -> None:
+    (folder / "clip").rename(folder / "a_b")
+    clip.name = "a/b"
+    assert same(list(Results(folder).colorize(clip, ())), clip)
+
+
+def test_results_of_several_sizes_are_refused_unless_resizing_is_allowed(clip: Any, folder: Path) -> None:
+    write_png(folder / "clip" / "00003.png", np.zeros((48, 64, 3), np.uint8))
+    with pytest.raises(FramesError, match="64x48"):
+        list(Results(folder).colorize(clip, ()))
+    assert {frame.shape for frame in Results(folder, resize=True).colorize(clip, ())} == {(96, 128, 3)}
