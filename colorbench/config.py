@@ -109,15 +109,12 @@ def _method_specs(texts: Sequence[str], settings: Mapping[str, str]) -> tuple[Me
 
 
 def _all_methods() -> list[MethodSpec]:
-    """Every method that needs no setting of its own, in its first variant that can run."""
+    """Every method that can run here and needs no setting of its own, in its first variant that can."""
     from colorbench.registry import METHODS
 
-    methods = [method.card for method in METHODS.items()]
-    return [
-        MethodSpec(label=card.name, name=card.name)
-        for card in methods
-        if all(setting.default is not None for setting in card.settings)
-    ]
+    here = [m for m in METHODS.items() if any(v.by_default and not m.unavailable(v.name) for v in m.card.variants)]
+    cards = [method.card for method in here if all(setting.default is not None for setting in method.card.settings)]
+    return [MethodSpec(label=card.name, name=card.name) for card in cards]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _variant(method: Method, spec: MethodSpec, protocol: Protocol) -> Variant:
             raise UnknownNameError(f"variant of {spec.name!r}:", spec.variant, variants)
         candidates = [variants[spec.variant]]
     else:
-        candidates = list(method.card.variants)
+        candidates = [variant for variant in method.card.variants if variant.by_default]
     reasons = []
     for variant in candidates:
         reason = method.unavailable(variant.name) or _too_few(variant, protocol)

@@ -116,6 +116,8 @@ class Variant:
     """Datasets its weights have seen, for contamination marks."""
     weights: str = ""
     """What weights it needs, in words; empty for none."""
+    by_default: bool = True
+    """False: runs only when it is named, for what must not stand in a table by accident."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ def method_lines(records: list[Record]) -> list[str]:
             continue
         lines.append(f"{record['name']:<15} {record['kind']:<10} {record['summary']}")
         for variant in record["variants"]:
-            state = variant["unavailable"] or "ready"
+            state = variant["unavailable"] or ("ready" if variant["by_default"] else "only when named")
             lines.append(f"  :{variant['name']:<12} {_exemplars(variant['exemplars'])}; {state}. {variant['summary']}".rstrip())
         for setting in record["settings"]:
             default = "required" if setting["default"] is None else f"default {setting['default']!r}"

@@ -72,9 +72,7 @@ def test_given_exemplars_of_another_size_are_brought_to_the_clips(make_clips: Ma
     assert len(footage.exemplars(1)) == 1
 
 
-def test_given_exemplars_must_be_there(
-    make_clips: MakeClips, executor: ThreadPoolExecutor
-) -> None:
+def test_given_exemplars_must_be_there(make_clips: MakeClips, executor: ThreadPoolExecutor) -> None:
     with pytest.raises(DatasetError, match="no exemplars of its own"):
         Footage(clip(make_clips(clip=4)), load_protocol("ntire2023"), executor=executor)
 
