@@ -46,7 +46,7 @@ def ensure_mmseg() -> None:
         ColorbenchError: a compiled mmcv operator is called later, which mmcv-lite does not have.
     """
     ensure_torchvision()
-    if importlib.util.find_spec("mmcv._ext") is None and "mmcv._ext" not in sys.modules:
+    if "mmcv._ext" not in sys.modules and importlib.util.find_spec("mmcv._ext") is None:
         sys.modules["mmcv._ext"] = _MissingOperators("mmcv._ext")
     from mmengine.registry import DefaultScope, init_default_scope
 

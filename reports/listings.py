@@ -75,7 +75,7 @@ def _exemplars(bounds: list[int | None] | tuple[int, int | None]) -> str:
     if most == 0:
         return "no exemplar"
     if most is None:
-        return f"{fewest} exemplars or more"
+        return f"{fewest} exemplar{'' if fewest == 1 else 's'} or more"
     return f"{fewest} exemplar{'s' if fewest != 1 else ''}" if fewest == most else f"{fewest} to {most} exemplars"
 
 
