@@ -124,6 +124,59 @@ def score(
 
 
 @main.command()
+@click.argument("source", type=click.Path(path_type=Path), metavar="VIDEO_OR_FOLDER")
+@click.option(
+    "--references",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A colored picture or a folder of them; repeatable.",
+)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .mp4, .mov or .mkv file, or a folder.")
+@click.option("--at", metavar="0,49,99", help="The frames of the references, counted from 0.")
+@click.option(
+    "--place",
+    type=click.Choice(["auto", "name", "match"]),
+    default="auto",
+    show_default=True,
+    help="By file name, or at the most similar frame.",
+)
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights of your own.")
+@click.option("--preset", default="compact", show_default=True, help="Which of the weights that are here.")
+@click.option("--untrained", is_flag=True, help="Random weights, to try the plumbing; the output says so.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--long-side", type=int, default=384, show_default=True, help="Colors are computed at this size; 0 for the frame's."
+)
+@click.option("--batch", type=int, default=0, help="Frames at a time; default: the device decides.")
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto", show_default=True)
+@click.option("--fps", default="25", show_default=True, help="Of a film made of pictures.")
+@click.option("--overwrite", is_flag=True, help="Replace what colorize wrote before, and an unfinished job of other parameters.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def colorize(*, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Color a film from colored pictures of some of its frames. Sound, size and timing are kept.
+
+    The same command goes on where a killed one stopped.
+
+    \b
+    Examples:
+      colorbench colorize film.mp4 --references stills/ -o colored.mp4
+      colorbench colorize frames/ --references a.png --references b.png --at 0,99 -o colored
+    """
+    from dataclasses import asdict
+
+    from bistnet.coloring import colorize as run_job
+    from bistnet.coloring import describe_done, make_job
+    from bistnet.watching import ConsoleWatcher
+    from colorbench.store import to_json
+
+    with ConsoleWatcher(quiet=quiet) as watcher:
+        done = run_job(make_job(**options), watcher)
+    click.echo(to_json(asdict(done), indent=1) if as_json else describe_done(done))
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def methods(*, as_json: bool) -> None:
     """List the methods, their variants, and what keeps them from running here."""

@@ -1,0 +1,261 @@
+"""Streams a clip of any length through the network: references encoded once, frames in batches, memory bounded.
+
+Chroma is computed at the working size and enlarged with the frame's luminance as guide (:mod:`bistnet.upsampling`). The reasons
+for what is decided here are in docs/design/inference.md.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bistnet.fusion import Span
+from bistnet.upsampling import reference_size, scale_chroma_up, scale_down, working_size
+from colorbench import color
+from colorbench.errors import ColorbenchError, UnknownNameError, UsageError
+from colorbench.types import LStar, RgbFrame
+
+if TYPE_CHECKING:
+    from bistnet.network import BiSTNet, Reference
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+LONG_SIDE = 384
+"""The paper's frames are 384x224. Matching costs the square of the number of pixels."""
+BATCH_CPU, BATCH_GPU = 4, 16
+
+
+class MapMaker(Protocol):
+    """The experts of a network: (N, 1, H, W) L* -> (N, C, H, W) in [0, 1]."""
+
+    def __call__(self, l_star: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How frames are worked on. Batch and compilation change no level of the output by more than rounding."""
+
+    long_side: int = LONG_SIDE
+    """Chroma is computed with the long side scaled down to this many pixels. 0: at the frame's size."""
+    batch: int = 0
+    """Frames at a time; 0 is 4 on a CPU and 16 on a GPU."""
+    precision: Precision = "auto"
+    """"auto" is float32 on a CPU and float16 on a GPU, where a batch that overflows is done again in float32."""
+    compiled: bool = False
+    """Through torch.compile; worth it from some thousand frames on."""
+
+    def __post_init__(self) -> None:
+        if self.precision not in get_args(Precision):
+            raise UnknownNameError("precision", self.precision, get_args(Precision))
+        if self.batch < 0:
+            raise UsageError(f"batch {self.batch}", wanted="at least 1 frame, or 0 for the default", remedy="change batch")
+        if self.long_side and self.long_side < 32:
+            raise UsageError(
+                f"long_side {self.long_side}", wanted="at least 32 pixels, or 0 for the frame's size", remedy="change long_side"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Colored:
+    """A frame as it leaves the network, on its device."""
+
+    number: int
+    """Of the frame in its clip."""
+    lab: Tensor
+    """(H, W, 3): L* as it came in, a* and b*."""
+
+    def ab(self) -> NDArray[np.float32]:
+        """(H, W, 2) a* and b*."""
+        result: NDArray[np.float32] = self.lab[..., 1:].contiguous().cpu().numpy()
+        return result
+
+    def rgb(self) -> RgbFrame:
+        """(H, W, 3) uint8 in [0, 255], sRGB, rounded to the nearest level."""
+        result: RgbFrame = color.to_u8(color.lab_to_rgb(self.lab)).cpu().numpy()
+        return result
+
+
+def _warn(event: str) -> None:
+    warnings.warn(event, stacklevel=3)
+
+
+class ClipColorizer:
+    """A network ready to color any number of clips; keeps nothing of a clip.
+
+    Args:
+        network: a :class:`bistnet.network.BiSTNet`; moved to ``device``.
+        experts: its expert maps; None where its settings use none.
+        device: "cpu" or "cuda".
+        options: see Options.
+        note: told what went wrong and was answered; warns by default.
+
+    Attributes:
+        batch: frames at a time; halved when the device's memory does not do.
+        events: what ``note`` was told.
+    """
+
+    def __init__(
+        self,
+        network: BiSTNet,
+        *,
+        experts: MapMaker | None = None,
+        device: str = "cpu",
+        options: Options | None = None,
+        note: Callable[[str], None] = _warn,
+    ) -> None:
+        self.options = options or Options()
+        self._tell = note
+        self.device = torch.device(device)
+        self.batch = self.options.batch or (BATCH_CPU if self.device.type == "cpu" else BATCH_GPU)
+        self.events: list[str] = []
+        self._format = torch.contiguous_format if self.device.type == "cpu" else torch.channels_last
+        network = network.to(self.device).eval()
+        for parameter in network.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=self._format)
+        if isinstance(experts, nn.Module):
+            experts = experts.to(self.device)
+        self._network, self._experts = network, experts
+        self._forward = torch.compile(network, dynamic=True) if self.options.compiled else network
+        self._dtype = _dtype(self.options.precision, self.device)
+
+    def stream(
+        self, spans: Sequence[Span], *, luminance: Callable[[int], LStar], reference: Callable[[int], RgbFrame]
+    ) -> Generator[Colored, None, None]:
+        """Colors the frames of spans, in order.
+
+        Args:
+            spans: of :func:`bistnet.fusion.spans`, all or some of them, whole or in pieces.
+            luminance: frame number to (H, W) float32 L* in [0, 100]; asked once a frame, in order.
+            reference: a span's number of a reference to (H, W, 3) uint8 sRGB, of any size.
+
+        Yields:
+            One Colored a frame. At most one batch of frames and the two references of a span are in memory.
+
+        Raises:
+            ColorbenchError: memory does not do for a single frame, or the network returns what is no number.
+        """
+        encoded: dict[int, Reference] = {}
+        for span in spans:
+            used = [span.forward] if self._single(span) else [span.forward, span.backward or 0]
+            encoded = {place: encoded[place] for place in used if place in encoded}
+            start = span.start
+            while start < span.stop:
+                indices = range(start, min(start + self.batch, span.stop))
+                frames = [luminance(index) for index in indices]
+                for place in used:
+                    if place not in encoded:
+                        encoded[place] = self._encode(reference(place), frames[0].shape)
+                positions = [span.positions[index - span.start] for index in indices]
+                pair = encoded[used[0]], encoded[used[1]] if len(used) > 1 else None
+                small, ab = self._colored(frames, pair, positions)
+                for at, (index, frame) in enumerate(zip(indices, frames, strict=True)):
+                    yield Colored(index, self._enlarged(frame, small[at : at + 1], ab[at : at + 1]))
+                start = indices.stop
+
+    def _single(self, span: Span) -> bool:
+        return span.backward is None or self._network.settings.fusion.references == 1
+
+    @torch.inference_mode()
+    def _encode(self, rgb: RgbFrame, shape: tuple[int, ...]) -> Reference:
+        height, width = working_size(shape[0], shape[1], long_side=self.options.long_side)
+        lab = color.rgb_to_lab(torch.from_numpy(rgb)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+        lab = scale_down(lab, reference_size(rgb.shape[0], rgb.shape[1], area=height * width)).to(self.device)
+        # In float32 whatever the precision: once a clip, and still right when a batch overflows.
+        return self._network.encode_reference(lab[:, :1].contiguous(), lab[:, 1:].contiguous())
+
+    @torch.inference_mode()
+    def _colored(
+        self, frames: Sequence[LStar], pair: tuple[Reference, Reference | None], positions: Sequence[float]
+    ) -> tuple[Tensor, Tensor]:
+        """Luminance and chroma at the working size, (N, 1, h, w) and (N, 2, h, w), in as many passes as memory asks for."""
+        height, width = frames[0].shape
+        size = working_size(height, width, long_side=self.options.long_side)
+        small = torch.cat([scale_down(self._tensor(frame), size) for frame in frames])
+        place = torch.tensor(positions, dtype=torch.float32, device=self.device)
+        parts: list[Tensor] = []
+        start = 0
+        while start < len(frames):
+            piece = slice(start, start + self.batch)
+            ab = self._attempt(small[piece], pair, place[piece])
+            if ab is None:
+                self._halve()
+            else:
+                parts.append(ab)
+                start += len(ab)
+        return small, torch.cat(parts)
+
+    def _attempt(self, l_star: Tensor, pair: tuple[Reference, Reference | None], position: Tensor) -> Tensor | None:
+        """One pass; None where memory does not do for it."""
+        try:
+            ab = self._pass(l_star, pair, position)
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+            return None
+        if torch.isfinite(ab).all():
+            return ab
+        if self._dtype is torch.float32:
+            raise ColorbenchError(
+                "the network returned chroma that is no number",
+                wanted="finite values",
+                remedy="its weights are damaged or diverged in training: take another checkpoint",
+            )
+        self._note(f"{self._dtype} overflows in this network; going on in float32")
+        self._dtype = torch.float32
+        return self._attempt(l_star, pair, position)
+
+    def _pass(self, l_star: Tensor, pair: tuple[Reference, Reference | None], position: Tensor) -> Tensor:
+        l_star = l_star.contiguous(memory_format=self._format)
+        with self._autocast():
+            maps = None if self._experts is None else self._experts(l_star).float()
+            ab: Tensor = self._forward(l_star, *pair, position, maps)[-1]
+        return ab.float()
+
+    @torch.inference_mode()
+    def _enlarged(self, frame: LStar, small: Tensor, ab: Tensor) -> Tensor:
+        """(H, W, 3) Lab of one frame: frame by frame, so that full-size maps of one alone are in memory."""
+        l_star = self._tensor(frame)
+        return torch.cat((l_star, scale_chroma_up(ab, small, l_star)), dim=1)[0].permute(1, 2, 0)  # (H, W, 3)
+
+    def _tensor(self, frame: LStar) -> Tensor:
+        return torch.from_numpy(frame)[None, None].to(self.device)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype is not torch.float32)
+
+    def _halve(self) -> None:
+        if self.batch == 1:
+            raise ColorbenchError(
+                f"memory of {self.device} does not do for one frame",
+                wanted="room for one frame at the working size",
+                remedy=f"make long_side smaller (it is {self.options.long_side}), or use another device",
+            )
+        self.batch //= 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._note(f"out of memory on {self.device}: going on with batches of {self.batch}")
+
+    def _note(self, event: str) -> None:
+        self.events.append(event)
+        self._tell(event)
+
+
+def _dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    if precision == "auto":
+        return torch.float32 if device.type == "cpu" else torch.float16
+    dtype: torch.dtype = getattr(torch, precision)
+    return dtype
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """The GPU's own error, or the CPU allocator's, which has no class of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

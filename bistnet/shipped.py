@@ -1,0 +1,64 @@
+"""Where weights lie: in the package, or in the cache folder of this machine. Takes no torch, so that listings stay quick."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from colorbench.errors import ColorbenchError
+
+_SUFFIXES = (".safetensors", ".pth", ".pt")
+
+
+def weights_folders() -> tuple[Path, Path]:
+    """The package's folder, then the machine's."""
+    from colorbench.cache import cache_root
+
+    return _package_folder(), cache_root() / "weights"
+
+
+def find_network(name: str) -> Path | None:
+    """The checkpoint of a trained network, such as ``compact``; None where this machine has none."""
+    packaged = _package_folder() / f"{name}.safetensors"
+    if packaged.is_file():
+        return packaged
+    path = weights_folders()[1] / "bistnet" / f"{name}.safetensors"
+    return path if path.is_file() else None
+
+
+def find_expert(name: str) -> Path | None:
+    """The weights of an expert, such as ``hed``; None where this machine has none."""
+    for folder in weights_folders():
+        for suffix in _SUFFIXES:
+            path = folder / "experts" / f"{name}{suffix}"
+            if path.is_file():
+                return path
+    return None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file; computed anew when its size or time changes.
+
+    Raises:
+        ColorbenchError: it can't be read.
+    """
+    try:
+        status = path.stat()
+        return _digest(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise ColorbenchError(
+            f"can't read the weights {path}: {error.strerror or error}",
+            wanted="a checkpoint that can be opened",
+            remedy="check the path",
+        ) from error
+
+
+def _package_folder() -> Path:
+    return Path(__file__).parent / "weights"
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, size: int, time: int) -> str:  # noqa: ARG001 - the key under which it is kept
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

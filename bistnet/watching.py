@@ -1,0 +1,63 @@
+"""A job's progress for people, on stderr: a live bar with an estimate on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_EVERY_SECONDS = 10.0
+
+
+class ConsoleWatcher:
+    """Satisfies :class:`bistnet.coloring.Watcher`.
+
+    Args:
+        quiet: says nothing.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.console = Console(file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._total = self._done = self._before = 0
+        self._start = self._said = 0.0
+
+    def __enter__(self) -> ConsoleWatcher:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def note(self, text: str) -> None:
+        """A sentence."""
+        self.console.print(text, markup=False)
+
+    def started(self, total: int, done: int) -> None:
+        """Work begins; ``done`` frames were finished before."""
+        self._total, self._done, self._before = total, done, done
+        self._start = self._said = time.monotonic()
+        if done:
+            self.note(f"going on: {done} of {total} frames are done already")
+        if self.console.is_terminal and not self.console.quiet:
+            columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            self._bar = Progress(TextColumn("frames"), *columns, console=self.console)
+            self._task = self._bar.add_task("frames", total=total, completed=done)
+            self._bar.start()
+
+    def advance(self, frames: int) -> None:
+        """So many frames more are done."""
+        self._done += frames
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, frames)
+            return
+        now = time.monotonic()
+        if now - self._said >= _EVERY_SECONDS or self._done == self._total:
+            self._said = now
+            speed = (self._done - self._before) / max(now - self._start, 1e-9)
+            left = (self._total - self._done) / max(speed, 1e-9)
+            self.note(f"[{self._done}/{self._total}] {speed:.1f} frames/s, {left:.0f} s left")
