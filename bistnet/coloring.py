@@ -16,8 +16,9 @@ from typing import Any, Protocol
 
 from bistnet.film import FILM_SUFFIXES
 from bistnet.fusion import Span, spans
-from bistnet.inference import ClipColorizer, Options, Precision
+from bistnet.inference import Colorizer
 from bistnet.loading import Loaded, load_trained, load_untrained
+from bistnet.options import Options, Precision
 from bistnet.output import RECORD, FilmOutput, FolderOutput, Output, film_plan
 from bistnet.placing import Place, Rule
 from bistnet.references import place_references, reference_files
@@ -152,9 +153,7 @@ def _color(
     loaded: Loaded,
     watcher: Watcher,
 ) -> list[str]:
-    core = ClipColorizer(
-        loaded.network, experts=loaded.experts, device=_device(job.device), options=job.options, note=watcher.note
-    )
+    core = Colorizer(loaded.network, experts=loaded.experts, device=_device(job.device), options=job.options, note=watcher.note)
     indices = [index for piece in missing for index in range(piece.start, piece.stop)]
     with ThreadPoolExecutor(2, thread_name_prefix="colorize") as executor:
         ahead = read_ahead(source, indices, executor=executor, transform=color.luminance, depth=_AHEAD)

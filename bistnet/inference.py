@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -18,18 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bistnet.fusion import Span
+from bistnet.options import Options, Precision
 from bistnet.upsampling import reference_size, scale_chroma_up, scale_down, working_size
 from colorbench import color
-from colorbench.errors import ColorbenchError, UnknownNameError, UsageError
+from colorbench.errors import ColorbenchError
 from colorbench.types import LStar, RgbFrame
 
 if TYPE_CHECKING:
     from bistnet.network import BiSTNet, Reference
 
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
-
-LONG_SIDE = 384
-"""The paper's frames are 384x224. Matching costs the square of the number of pixels."""
 BATCH_CPU, BATCH_GPU = 4, 16
 
 
@@ -37,30 +34,6 @@ class MapMaker(Protocol):
     """The experts of a network: (N, 1, H, W) L* -> (N, C, H, W) in [0, 1]."""
 
     def __call__(self, l_star: Tensor) -> Tensor: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How frames are worked on. Batch and compilation change no level of the output by more than rounding."""
-
-    long_side: int = LONG_SIDE
-    """Chroma is computed with the long side scaled down to this many pixels. 0: at the frame's size."""
-    batch: int = 0
-    """Frames at a time; 0 is 4 on a CPU and 16 on a GPU."""
-    precision: Precision = "auto"
-    """"auto" is float32 on a CPU and float16 on a GPU, where a batch that overflows is done again in float32."""
-    compiled: bool = False
-    """Through torch.compile; worth it from some thousand frames on."""
-
-    def __post_init__(self) -> None:
-        if self.precision not in get_args(Precision):
-            raise UnknownNameError("precision", self.precision, get_args(Precision))
-        if self.batch < 0:
-            raise UsageError(f"batch {self.batch}", wanted="at least 1 frame, or 0 for the default", remedy="change batch")
-        if self.long_side and self.long_side < 32:
-            raise UsageError(
-                f"long_side {self.long_side}", wanted="at least 32 pixels, or 0 for the frame's size", remedy="change long_side"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +60,7 @@ def _warn(event: str) -> None:
     warnings.warn(event, stacklevel=3)
 
 
-class ClipColorizer:
+class Colorizer:
     """A network ready to color any number of clips; keeps nothing of a clip.
 
     Args:
@@ -118,9 +91,8 @@ class ClipColorizer:
         self.events: list[str] = []
         self._format = torch.contiguous_format if self.device.type == "cpu" else torch.channels_last
         network = network.to(self.device).eval()
-        for parameter in network.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=self._format)
+        # The type stubs of torch 2.13 lack this form of Module.to.
+        network.to(memory_format=self._format)  # type: ignore[call-overload]
         if isinstance(experts, nn.Module):
             experts = experts.to(self.device)
         self._network, self._experts = network, experts
@@ -145,7 +117,7 @@ class ClipColorizer:
         """
         encoded: dict[int, Reference] = {}
         for span in spans:
-            used = [span.forward] if self._single(span) else [span.forward, span.backward or 0]
+            used = self._references(span)
             encoded = {place: encoded[place] for place in used if place in encoded}
             start = span.start
             while start < span.stop:
@@ -161,8 +133,11 @@ class ClipColorizer:
                     yield Colored(index, self._enlarged(frame, small[at : at + 1], ab[at : at + 1]))
                 start = indices.stop
 
-    def _single(self, span: Span) -> bool:
-        return span.backward is None or self._network.settings.fusion.references == 1
+    def _references(self, span: Span) -> list[int]:
+        """The forward one, then the backward one where the span has it and the network takes it."""
+        if span.backward is None or self._network.settings.fusion.references == 1:
+            return [span.forward]
+        return [span.forward, span.backward]
 
     @torch.inference_mode()
     def _encode(self, rgb: RgbFrame, shape: tuple[int, ...]) -> Reference:
@@ -258,4 +233,4 @@ def _dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
 def _out_of_memory(error: RuntimeError) -> bool:
     """The GPU's own error, or the CPU allocator's, which has no class of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)

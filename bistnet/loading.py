@@ -20,7 +20,7 @@ UNTRAINED_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A network ready for :class:`bistnet.inference.ClipColorizer`."""
+    """A network ready for :class:`bistnet.inference.Colorizer`."""
 
     network: BiSTNet
     experts: MixedExperts | None

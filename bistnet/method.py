@@ -1,8 +1,8 @@
 """BiSTNet for the harness. Importing this takes no torch.
 
 ``bistnet`` colors between two or more exemplars, ``bistnet-single`` from the first alone. ``bistnet-own`` runs one's own
-weights. Nothing untrained can stand in a table without the word: random weights are the variant ``untrained``, which is the last
-in order, runs only with the setting ``untrained=yes``, and is printed in the row.
+weights. Nothing untrained can stand in a table without the word: random weights are the variant ``untrained``, which runs
+only when it is named and the setting ``untrained=yes`` is given, and is printed in the row.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bistnet.options import Options
 from bistnet.shipped import file_digest, find_expert, find_network, weights_folders
 from colorbench.errors import MethodError, UsageError
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 
 if TYPE_CHECKING:
-    from bistnet.inference import ClipColorizer, Options
+    from bistnet.inference import Colorizer
     from bistnet.loading import Loaded
     from colorbench.method import GrayClip
 
@@ -58,7 +59,12 @@ class Bistnet:
             variants=(
                 Variant(name="paper", summary="at the paper's size", exemplars=exemplars, weights="trained at the paper's size"),
                 Variant(name="compact", summary="small, for a CPU", exemplars=exemplars, weights="in the package"),
-                Variant(name=UNTRAINED, summary="random weights, to try the plumbing; needs untrained=yes", exemplars=exemplars),
+                Variant(
+                    name=UNTRAINED,
+                    summary="random weights, to try the plumbing; needs untrained=yes",
+                    exemplars=exemplars,
+                    by_default=False,
+                ),
             ),
             licence="MIT",
             paper=PAPER,
@@ -79,8 +85,9 @@ class Bistnet:
         """See Method.
 
         Raises:
-            UsageError: random weights were not asked for.
+            UsageError: random weights were not asked for, or a setting means nothing.
         """
+        parse_options(settings)
         if variant == UNTRAINED:
             if settings.get(UNTRAINED) != "yes":
                 missing = [
@@ -138,6 +145,7 @@ class OwnBistnet:
 
     def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:  # noqa: ARG002
         """See Method."""
+        parse_options(settings)
         return _digests(Path(settings["checkpoint"]))
 
     def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> HarnessColorizer:  # noqa: ARG002
@@ -151,7 +159,7 @@ class OwnBistnet:
 class HarnessColorizer:
     """Satisfies :class:`colorbench.method.Colorizer`."""
 
-    def __init__(self, core: ClipColorizer) -> None:
+    def __init__(self, core: Colorizer) -> None:
         self.core = core
 
     def colorize(self, clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[RgbFrame]:
@@ -178,8 +186,6 @@ def parse_options(settings: Mapping[str, str]) -> Options:
     Raises:
         UsageError: a value that is none.
     """
-    from bistnet.inference import Options
-
     numbers = {}
     for name in ("long_side", "batch"):
         if not (settings[name].isascii() and settings[name].isdigit()):
@@ -201,9 +207,9 @@ def _indices(clip: GrayClip, exemplars: Sequence[Exemplar]) -> list[int]:
 
 
 def _colorizer(loaded: Loaded, device: str, options: Options) -> HarnessColorizer:
-    from bistnet.inference import ClipColorizer
+    from bistnet.inference import Colorizer
 
-    return HarnessColorizer(ClipColorizer(loaded.network, experts=loaded.experts, device=device, options=options))
+    return HarnessColorizer(Colorizer(loaded.network, experts=loaded.experts, device=device, options=options))
 
 
 def _digests(path: Path) -> str:

@@ -415,12 +415,12 @@ import functools, sys, time
 from bistnet import coloring, inference, work
 from cli import main
 coloring.cut = functools.partial(work.cut, longest=2)
-stream = inference.ClipColorizer.stream
+stream = inference.Colorizer.stream
 def slow(self, *arguments, **named):
     for frame in stream(self, *arguments, **named):
         time.sleep(0.3)
         yield frame
-inference.ClipColorizer.stream = slow
+inference.Colorizer.stream = slow
 main(sys.argv[1:])
 """
 

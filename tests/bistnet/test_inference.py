@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from bistnet.fusion import Span, spans
-from bistnet.inference import ClipColorizer, Colored, Options
+from bistnet.inference import Colored, Colorizer
 from bistnet.network import BiSTNet, Reference
+from bistnet.options import Options, Precision
 from bistnet.settings import settings_from_dict, with_overrides
 from bistnet.upsampling import scale_chroma_up, scale_down
 from colorbench.errors import ColorbenchError, UsageError
@@ -68,7 +69,7 @@ class Fake(nn.Module):
         self.batches.append(len(l_star))
         self.most_alive = max(self.most_alive, sum(reference() is not None for reference in self.references))
         if len(l_star) > self.most:
-            raise torch.OutOfMemoryError("simulated")
+            raise torch.cuda.OutOfMemoryError("simulated")
         p = position[:, None, None, None]
         ab = first.ab if second is None else (1 - p) * first.ab + p * second.ab
         full = ab.expand(len(l_star), -1, -1, -1) * torch.ones_like(l_star)
@@ -98,7 +99,7 @@ def color_clip(
     options: Options | None = None,
 ) -> list[Colored]:
     shown = pictures or [picture(90 + 40 * number) for number in range(len(places))]
-    core = ClipColorizer(network, options=options or Options(long_side=0))  # type: ignore[arg-type]
+    core = Colorizer(network, options=options or Options(long_side=0))  # type: ignore[arg-type]
     cut = spans(places, len(frames))
     return list(core.stream(cut, luminance=lambda index: frames[index], reference=lambda number: shown[number]))
 
@@ -132,7 +133,7 @@ def test_spans_in_pieces_encode_no_reference_again() -> None:
     network, frames = Fake(), gray(10)
     whole = spans([0, 9], 10)[0]
     pieces = [Span(at, at + 2, 0, 1, whole.positions[at : at + 2]) for at in range(0, 10, 2)]
-    core = ClipColorizer(network)  # type: ignore[arg-type]
+    core = Colorizer(network)  # type: ignore[arg-type]
     stream = core.stream(pieces, luminance=lambda index: frames[index], reference=lambda number: picture(90 + 60 * number))
     assert len(list(stream)) == 10
     assert len(network.encoded) == 2
@@ -149,7 +150,7 @@ def test_no_more_than_a_batch_of_frames_is_in_memory() -> None:
         most = max(most, sum(reference() is not None for reference in alive))
         return frame
 
-    core = ClipColorizer(Fake(), options=Options(batch=4))  # type: ignore[arg-type]
+    core = Colorizer(Fake(), options=Options(batch=4))  # type: ignore[arg-type]
     for _ in core.stream(spans([0], 50), luminance=luminance, reference=lambda _: picture(200)):
         pass
     # The last frame of a batch is still held by who asked for it when the next batch begins.
@@ -178,7 +179,7 @@ def test_an_expert_runs_in_the_same_batches() -> None:
             seen.append(len(l_star))
             return l_star / 100.0
 
-    core = ClipColorizer(BiSTNet(settings), experts=Edges(), options=Options(batch=3))
+    core = Colorizer(BiSTNet(settings), experts=Edges(), options=Options(batch=3))
     frames = gray(5)
     assert len(list(core.stream(spans([0], 5), luminance=lambda i: frames[i], reference=lambda _: picture(200)))) == 5
     assert seen == [3, 2]
@@ -186,7 +187,7 @@ def test_an_expert_runs_in_the_same_batches() -> None:
 
 def test_out_of_memory_halves_the_batch_and_says_so() -> None:
     network, frames = Fake(most=2), gray(11)
-    core = ClipColorizer(network, options=Options(batch=8))  # type: ignore[arg-type]
+    core = Colorizer(network, options=Options(batch=8))  # type: ignore[arg-type]
     stream = core.stream(spans([0, 10], 11), luminance=lambda i: frames[i], reference=lambda number: picture(90 + 60 * number))
     with pytest.warns(UserWarning, match="batches of"):
         colored = list(stream)
@@ -280,15 +281,31 @@ def test_enlarged_chroma_follows_the_luminance_better_than_interpolation(factor:
     assert (ours - truth).square().mean() < 0.5 * (plain - truth).square().mean()
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("precision", "most"), [("float32", 1), ("auto", 2)])
+def test_a_gpu_colors_as_a_cpu_does(precision: Precision, most: int) -> None:
+    torch.manual_seed(0)
+    network, frames = BiSTNet(PLAIN).eval(), gray(5)
+    rng = np.random.default_rng(1)
+    pictures = [rng.integers(0, 256, (40, 56, 3)).astype(np.uint8) for _ in range(2)]
+    expected = [frame.rgb() for frame in color_clip(network, frames, [0, 4], pictures=pictures)]
+    core = Colorizer(network, device="cuda", options=Options(precision=precision))
+    stream = core.stream(spans([0, 4], 5), luminance=lambda index: frames[index], reference=lambda number: pictures[number])
+    for ours, theirs in zip(stream, expected, strict=True):
+        assert np.abs(ours.rgb().astype(int) - theirs).max() <= most
+
+
 MEMORY = """
 import sys, numpy as np, torch
 from bistnet.fusion import spans
-from bistnet.inference import ClipColorizer, Options
+from bistnet.inference import Colorizer
 from bistnet.network import BiSTNet
+from bistnet.options import Options
 from bistnet.settings import load_settings, with_overrides
 count = int(sys.argv[1])
 settings = with_overrides(load_settings("compact"), {"experts.semantic": "none", "experts.edges": "none"})
-core = ClipColorizer(BiSTNet(settings), options=Options(batch=2, long_side=192))
+core = Colorizer(BiSTNet(settings), options=Options(batch=2, long_side=192))
 rng = np.random.default_rng(0)
 reference = lambda number: rng.integers(0, 256, (480, 854, 3)).astype(np.uint8)
 luminance = lambda index: rng.uniform(0, 100, (480, 854)).astype(np.float32)

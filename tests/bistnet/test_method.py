@@ -219,10 +219,11 @@ def test_a_row_of_random_weights_says_so(
     preset = bare_machine / "tiny.toml"
     preset.write_text(PLAIN_TOML)
     common = ["--dataset", "folder", "--data-root", str(make_clips(one=8)), "--protocol", "full", "--metrics", "psnr"]
-    refused = CliRunner().invoke(main, ["run", "--methods", "bistnet", "--out", str(bare_machine / "refused"), *common])
-    assert refused.exit_code == 2
-    assert "wanted: trained weights" in refused.stderr
-    asked = ["--methods", "mine=bistnet", "--set", "mine.untrained=yes", "--set", f"mine.preset={preset}"]
+    for name, message in (("bistnet", "no compact.safetensors"), ("bistnet:untrained", "wanted: trained weights")):
+        refused = CliRunner().invoke(main, ["run", "--methods", name, "--out", str(bare_machine / "refused"), *common])
+        assert refused.exit_code == 2
+        assert message in refused.stderr
+    asked = ["--methods", "mine=bistnet:untrained", "--set", "mine.untrained=yes", "--set", f"mine.preset={preset}"]
     result = CliRunner().invoke(main, ["run", *asked, "--out", str(bare_machine / "run"), *common])
     assert result.exit_code == 0, result.output
     assert "mine (untrained)" in result.stdout
