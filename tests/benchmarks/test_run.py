@@ -30,8 +30,8 @@ from colorbench.plan import thread_count
 from colorbench.types import RgbFrame
 
 CLIPS = ("blackswan", "car-shadow", "dog", "libby", "scooter-black")
-FRAMES = 24
-ROUNDS = 3
+FRAMES = 50
+ROUNDS = 5
 SIZE = (384, 224)
 
 
