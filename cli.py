@@ -168,12 +168,42 @@ def colorize(*, as_json: bool, quiet: bool, **options: Any) -> None:
 
     from bistnet.coloring import colorize as run_job
     from bistnet.coloring import describe_done, make_job
-    from bistnet.watching import ConsoleWatcher
     from colorbench.store import to_json
+    from colorbench.watching import ConsoleWatcher
 
-    with ConsoleWatcher(quiet=quiet) as watcher:
+    with ConsoleWatcher(noun="frames", quiet=quiet) as watcher:
         done = run_job(make_job(**options), watcher)
     click.echo(to_json(asdict(done), indent=1) if as_json else describe_done(done))
+
+
+@main.command()
+@click.argument("name", metavar="NAME")
+@click.option("--preset", help="Of the network; default: its first. Or a .toml file.")
+@click.option("--data", type=click.Path(path_type=Path), envvar="COLORBENCH_DATA", help="Root of the training data.")
+@click.option("--out", type=click.Path(path_type=Path), help="The training's folder; default runs/train-NAME-PRESET.")
+@click.option("--set", "set_", multiple=True, metavar="KEY=VALUE", help="A field of the recipe (steps=1000) or of the task.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes, one a device.")
+@click.option("--workers", type=int, default=-1, help="Processes that make samples; default: the cores that are left.")
+@click.option("--json", "as_json", is_flag=True, help="Print what came out as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def train(*, name: str, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Train a network. The same command goes on where a killed one stopped.
+
+    \b
+    Examples:
+      colorbench train edges --data DATA
+      colorbench train bistnet --preset compact --data DATA --out runs/compact --set steps=20000
+    """
+    from dataclasses import asdict
+
+    from colorbench.store import to_json
+    from colorbench.training.command import describe_trained, train_by_name
+    from colorbench.watching import ConsoleWatcher
+
+    with ConsoleWatcher(noun="steps", quiet=quiet) as watcher:
+        trained = train_by_name(name, overrides=_pairs(options.pop("set_")), watcher=watcher, **options)
+    click.echo(to_json(asdict(trained), indent=1) if as_json else describe_trained(trained))
 
 
 @main.command()
@@ -226,6 +256,12 @@ def _run_and_print(spec: RunSpec, *, as_json: bool, quiet: bool) -> None:
     print_result(result, as_json=as_json)
     if not result.complete:
         raise SystemExit(EXIT_FAILED)
+
+
+def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    from colorbench.config import parse_pairs
+
+    return parse_pairs(pairs, flag="--set")
 
 
 def _overrides(pairs: tuple[str, ...], mixed_sizes: str | None) -> dict[str, str]:

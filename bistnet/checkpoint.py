@@ -8,7 +8,6 @@ settings come from the card, names and shapes must be the network's, and a pickl
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import json
 import math
 from collections.abc import Mapping
@@ -18,20 +17,18 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import load_file
 
-from bistnet.experts.weights import WeightsError, load_strict, read_state
+from bistnet.experts.weights import load_strict, read_state
 from bistnet.network import BiSTNet
 from bistnet.release import recognize
 from bistnet.settings import Settings, settings_from_dict
-from colorbench.atomic import replacing_file
-from colorbench.errors import UsageError
+from colorbench.errors import UsageError, WeightsError
+from colorbench.weights_file import package_versions, save_weights
 
 FORMAT = 1
 """Raised when a file of this form could not be read by the code before it."""
 
-_PACKAGES = ("colorbench", "torch", "safetensors")
 _PICKLES = (b"PK\x03\x04", b"\x80")
 """How files of torch.save begin: a zip archive, or a bare pickle."""
 
@@ -48,6 +45,10 @@ class Card:
     """Datasets and splits whose frames it has seen."""
     command: tuple[str, ...] = ()
     seed: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    """Of training."""
+    hardware: str | None = None
     commit: str | None = None
     """The project's commit; None outside a checkout."""
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -76,20 +77,10 @@ def save_checkpoint(path: Path, network: BiSTNet, card: Card, *, dtype: Literal[
         UsageError: a card of other settings, a name with another ending, a score that is not finite.
         StoreError: the disk is full, or the folder can't be written.
     """
-    if path.suffix != ".safetensors":
-        raise UsageError(f"checkpoint {path}", wanted="a name that ends in .safetensors", remedy="change its ending")
     if card.settings != network.settings:
         raise UsageError("a card of other settings than the network's", wanted="the same", remedy="take network.settings")
-    for name, score in card.scores.items():
-        if not math.isfinite(score):
-            raise UsageError(f"score {name} = {score}", wanted="a finite number", remedy="leave it out")
-    card = dataclasses.replace(card, versions={name: importlib.metadata.version(name) for name in _PACKAGES})
-    tensors = {key: _stored(key, tensor, dtype) for key, tensor in network.state_dict().items()}
-    content = {"format": FORMAT, **dataclasses.asdict(card)}
-    # One key alone: safetensors writes several in random order, and equal checkpoints should be equal files.
-    metadata = {"card": json.dumps(content, sort_keys=True, allow_nan=False)}
-    with replacing_file(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+    card = dataclasses.replace(card, versions=package_versions())
+    save_weights(path, network.state_dict(), {"format": FORMAT, **dataclasses.asdict(card)}, dtype=dtype)
     return card
 
 
@@ -126,20 +117,6 @@ def read_card(path: Path) -> Card:
         WeightsError: as :func:`load_checkpoint`.
     """
     return _read_header(path)[0]
-
-
-def _stored(key: str, tensor: Tensor, dtype: str) -> Tensor:
-    tensor = tensor.detach().cpu()
-    if not tensor.is_floating_point():
-        return tensor.contiguous()
-    small = tensor.to(getattr(torch, dtype)).contiguous()
-    if not small.isfinite().all():
-        raise WeightsError(
-            f"{key} has values up to {tensor.abs().max().item():g}",
-            wanted=f"finite values within {dtype}",
-            remedy="the training diverged: go back to an earlier checkpoint",
-        )
-    return small
 
 
 def _read_header(path: Path) -> tuple[Card, int]:

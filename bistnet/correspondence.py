@@ -108,7 +108,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, temperature: float) -> tuple[Tensor
     """Eq. 1 and 2 for some rows: (D, r), (D, m), (C, m) -> (C, r) and (r,). Out of place, so that it can be differentiated."""
     scores = scores_of(q, k)  # (r, m)
     top = scores.amax(dim=1, keepdim=True)  # (r, 1)
-    weights = torch.softmax((scores - top.detach()) / temperature, dim=1)
+    weights = torch.softmax(((scores - top.detach()) / temperature).clamp(min=_CUTOFF), dim=1)
     return v @ weights.T, top[:, 0]
 
 

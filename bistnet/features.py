@@ -12,6 +12,7 @@ level and three residual blocks (6.9 M parameters), ours has one linear projecti
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -162,6 +163,46 @@ class Embedding(nn.Module):
         return result
 
 
+class PositionCode(nn.Module):
+    """Where a position is, as a unit vector to be matched beside its features: things stay near where they were.
+
+    Ours, not the paper's. The inner product of two codes is
+
+        sum_k a_k (cos(w_k dx) + cos(w_k dy)) / 2,   w_k = pi 2^k / 2
+
+    with dx and dy in units of the picture's sides and learned a_k that add up to 1: largest at no displacement. ``join`` gives
+    the code a learned share of the cosine, 0.3 at first.
+
+    Args:
+        frequencies: a side; 4 go down to an eighth of the picture.
+    """
+
+    def __init__(self, frequencies: int) -> None:
+        super().__init__()
+        self.frequencies = frequencies
+        self.weights = nn.Parameter(torch.zeros(frequencies))
+        self.share = nn.Parameter(torch.tensor(_logit(0.3)))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(1, 4 frequencies, h, w) for maps (N, C, h, w), unit norm over the channels."""
+        height, width = maps.shape[-2:]
+        amplitude = (self.weights.softmax(dim=0) / 2.0).sqrt()  # (K,)
+        rates = (math.pi / 2.0) * 2.0 ** torch.arange(self.frequencies, device=maps.device)  # (K,)
+        codes = []
+        for axis, side in ((1, height), (0, width)):
+            place = (torch.arange(side, device=maps.device) + 0.5) / side
+            angles = rates[:, None] * place  # (K, side)
+            both = amplitude[:, None] * torch.stack((angles.sin(), angles.cos()))  # (2, K, side)
+            codes.append(both.flatten(0, 1).unsqueeze(1 + axis).expand(-1, height, width))
+        return torch.cat(codes)[None]
+
+    def join(self, embedding: Tensor) -> Tensor:
+        """(N, D, h, w) -> (N, D + 4 frequencies, h, w), both unit norm: cosines become (1 - share) features + share code."""
+        share = self.share.sigmoid()
+        code = self(embedding).expand(len(embedding), -1, -1, -1)
+        return torch.cat(((1.0 - share).sqrt() * embedding, share.sqrt() * code.to(embedding.dtype)), dim=1)
+
+
 class _Residual(nn.Module):
     """x + conv(relu(conv(relu(x)))), 3x3."""
 
@@ -175,6 +216,10 @@ class _Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.second(F.relu(self.first(F.relu(x)), inplace=True))
         return x + y
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1.0 - share))
 
 
 def _check_picture(rgb: Tensor, smallest: int) -> None:

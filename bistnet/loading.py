@@ -9,11 +9,10 @@ import torch
 
 from bistnet.checkpoint import load_checkpoint
 from bistnet.experts import MixedExperts, build_expert
-from bistnet.experts.weights import WeightsError
 from bistnet.network import BiSTNet
 from bistnet.settings import ExpertSettings, load_settings
 from bistnet.shipped import find_expert, weights_folders
-from colorbench.errors import UsageError
+from colorbench.errors import UsageError, WeightsError
 
 UNTRAINED_SEED = 0
 
@@ -45,7 +44,7 @@ def load_trained(path: Path, *, preset: str | None = None) -> Loaded:
             wanted="a trained one",
             remedy="to try the plumbing, take random weights by their name: bistnet:untrained, or colorize --untrained",
         )
-    experts = _experts(network.settings.experts, trained=True)
+    experts = build_experts(network.settings.experts, trained=True)
     for expert in experts.experts if experts is not None else ():
         known = card.experts.get(str(expert.name))
         if known is not None and known != expert.identity:
@@ -62,10 +61,20 @@ def load_untrained(preset: str) -> Loaded:
     settings = load_settings(preset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(UNTRAINED_SEED)
-        return Loaded(BiSTNet(settings).eval(), _experts(settings.experts, trained=False), trained=False)
+        return Loaded(BiSTNet(settings).eval(), build_experts(settings.experts, trained=False), trained=False)
 
 
-def _experts(settings: ExpertSettings, *, trained: bool) -> MixedExperts | None:
+def build_experts(settings: ExpertSettings, *, trained: bool) -> MixedExperts | None:
+    """The experts that settings name, with this machine's weights; None where they name none.
+
+    Args:
+        settings: which.
+        trained: whether an expert without weights is an error; else it is random.
+
+    Raises:
+        WeightsError: an expert's weights are not on this machine.
+        UsageError: the settings count other maps than the experts give.
+    """
     found = []
     for name in (name for name in (settings.semantic, settings.edges) if name != "none"):
         path = find_expert(name)

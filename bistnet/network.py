@@ -19,21 +19,58 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
 from bistnet.correspondence import Match, correspond
-from bistnet.features import FLOOR, CompactEncoder, Embedding, Vgg19
+from bistnet.features import FLOOR, CompactEncoder, Embedding, PositionCode, Vgg19
 from bistnet.fusion import fuse
+from bistnet.local import match_locally, positions_of
 from bistnet.refinement import BOUND, Scales, make_refinement
 from bistnet.settings import Settings
 from colorbench.errors import UsageError
 
+_FINE = 4
+"""Pixels between two positions of the embedding that is matched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What of a picture is matched."""
+
+    coarse: Tensor
+    """(N, D, h, w), unit norm over D, at the stride of the settings; with a position code where they have one."""
+    fine: Tensor | None
+    """(N, D', h', w'), unit norm, at 1/4 of the size; None where nothing is matched again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A color picture, ready to be matched. Made once a clip by :meth:`BiSTNet.encode_reference`."""
+    """A color picture, ready to be matched. Made once a clip by :meth:`BiSTNet.encode_reference`.
 
-    embedding: Tensor
-    """(1, D, h, w), or (N, D, h, w) where each frame of a batch has its own reference."""
+    All of one batch: 1, or N where each frame of a batch has its own reference.
+    """
+
+    embedded: Embedded
     ab: Tensor
-    """(1, 2, h, w) or (N, 2, h, w), the reference's chroma averaged down to the embedding's size."""
+    """(N, 2, h, w), the reference's chroma averaged down to the coarse embedding's size."""
+    fine_ab: Tensor | None
+    """(N, 2, h', w'), down to the fine one's; None without."""
+
+    def repeated(self, count: int) -> Reference:
+        """Each of a batch's references ``count`` times in a row, for as many frames of each."""
+
+        def repeat(maps: Tensor | None) -> Tensor | None:
+            return None if maps is None else maps.repeat_interleave(count, dim=0)
+
+        embedded = Embedded(self.embedded.coarse.repeat_interleave(count, dim=0), repeat(self.embedded.fine))
+        return Reference(embedded, self.ab.repeat_interleave(count, dim=0), repeat(self.fine_ab))
+
+
+@dataclass(frozen=True, slots=True)
+class Colored:
+    """What the network says of frames."""
+
+    scales: Scales
+    """ab at 1/4, 1/2 and full size: (N, 2, ceil(H / 4), ceil(W / 4)), (N, 2, ceil(H / 2), ceil(W / 2)), (N, 2, H, W)."""
+    color_map: Tensor
+    """(N, 2, H, W), the fused map p_t, enlarged: what the refinement begins with."""
 
 
 class BiSTNet(nn.Module):
@@ -51,6 +88,7 @@ class BiSTNet(nn.Module):
         features = settings.features
         self.encoder: Vgg19 | CompactEncoder = Vgg19() if features.encoder == "vgg19" else CompactEncoder(features.width)
         self.embedding = Embedding(self.encoder.channels, features.embedding)
+        self.position = PositionCode(features.positions) if features.positions else None
         self.refinement = make_refinement(input_channels(settings), settings.refinement)
         self.multiple = math.lcm(self.refinement.multiple, self.encoder.multiple, settings.match.stride)
         """Frames are padded to multiples of this."""
@@ -72,10 +110,14 @@ class BiSTNet(nn.Module):
         count, _, height, width = l_star.shape
         _check_shape(ab, (count, 2, height, width), "a reference's chroma")
         stride = self.settings.match.stride
-        rows, columns = -(-height // stride), -(-width // stride)
-        embedding = self._embed(_pad(l_star, self.multiple))[..., :rows, :columns]  # (N, D, h, w)
-        small = F.avg_pool2d(_pad(ab, stride), stride)  # (N, 2, h, w)
-        return Reference(embedding=embedding.contiguous(), ab=small)
+        embedded = self._embed(_pad(l_star, self.multiple))
+        fine = None if embedded.fine is None else _crop(embedded.fine, height, width, _FINE).contiguous()
+        coarse = _crop(embedded.coarse, height, width, stride).contiguous()
+        return Reference(
+            embedded=Embedded(coarse, fine),
+            ab=F.avg_pool2d(_pad(ab, stride), stride),
+            fine_ab=None if fine is None else F.avg_pool2d(_pad(ab, _FINE), _FINE),
+        )
 
     def forward(
         self,
@@ -85,6 +127,17 @@ class BiSTNet(nn.Module):
         position: Tensor,
         experts: Tensor | None = None,
     ) -> Scales:
+        """Colors frames: the scales of :meth:`color`."""
+        return self.color(l_star, forward_reference, backward_reference, position, experts).scales
+
+    def color(
+        self,
+        l_star: Tensor,
+        forward_reference: Reference,
+        backward_reference: Reference | None,
+        position: Tensor,
+        experts: Tensor | None = None,
+    ) -> Colored:
         """Colors frames.
 
         Args:
@@ -94,46 +147,50 @@ class BiSTNet(nn.Module):
             position: (N,) in [0, 1], t / (N - 1) between the two references.
             experts: (N, C, H, W) in [0, 1], semantic maps before edges; None where the settings use none.
 
-        Returns:
-            ab at 1/4, 1/2 and full size: (N, 2, ceil(H / 4), ceil(W / 4)), (N, 2, ceil(H / 2), ceil(W / 2)), (N, 2, H, W).
-
         Raises:
             UsageError: a shape is something else, or there are experts or references that the settings do not use.
         """
         self._check(l_star, backward_reference, position, experts)
         height, width = l_star.shape[-2:]
         frames = _pad(l_star, self.multiple)  # (N, 1, H', W')
-        query = self._embed(frames)  # (N, D, H' / stride, W' / stride)
+        query = self._embed(frames)
         first = self._match(query, forward_reference)
         second = None if backward_reference is None else self._match(query, backward_reference)
-        fused = fuse(first, second, position, form=self.settings.fusion.form)  # (N, 2, H' / stride, W' / stride)
-        color_map = self._enlarge(fused)  # (N, 2, H', W')
+        fused = fuse(first, second, position, form=self.settings.fusion.form)  # (N, 2, h, w)
+        color_map = _enlarge(fused, frames)  # (N, 2, H', W')
         inputs = [(frames - 50.0) / 50.0, color_map / BOUND]
         matches = (first, second or first)[: self.settings.fusion.references]
         if self.settings.refinement.similarity:
-            inputs += [self._enlarge(match.similarity) for match in matches]
+            inputs += [_enlarge(match.similarity, frames) for match in matches]
         if self.settings.refinement.warped:
-            inputs += [self._enlarge(match.values) / BOUND for match in matches]
+            inputs += [_enlarge(match.values, frames) / BOUND for match in matches]
         if experts is not None:
             inputs.append(_pad(experts, self.multiple))
         quarter, half, full = self.refinement(torch.cat(inputs, dim=1), color_map)
-        return _crop(quarter, height, width, 4), _crop(half, height, width, 2), _crop(full, height, width, 1)
+        scales = _crop(quarter, height, width, 4), _crop(half, height, width, 2), _crop(full, height, width, 1)
+        return Colored(scales, _crop(color_map, height, width, 1))
 
-    def _embed(self, frames: Tensor) -> Tensor:
-        """(N, 1, H, W) L* -> (N, D, H / stride, W / stride), unit norm."""
+    def _embed(self, frames: Tensor) -> Embedded:
+        """(N, 1, H, W) L* -> unit vectors at H / stride and, where the settings match again, at H / 4."""
         levels = self.encoder((frames / 100.0).expand(-1, 3, -1, -1))
-        embedding: Tensor = self.embedding(levels)  # (N, D, H / 4, W / 4)
+        fine: Tensor = self.embedding(levels)  # (N, D, H / 4, W / 4)
+        coarse = fine
         if self.settings.match.stride == 8:
-            embedding = F.normalize(F.avg_pool2d(embedding, 2), dim=1, eps=FLOOR)  # (N, D, H / 8, W / 8)
-        return embedding
+            coarse = F.normalize(F.avg_pool2d(fine, 2), dim=1, eps=FLOOR)  # (N, D, H / 8, W / 8)
+        if self.position is not None:
+            coarse = self.position.join(coarse)
+        return Embedded(coarse, fine if self.settings.match.radius else None)
 
-    def _match(self, query: Tensor, reference: Reference) -> Match:
-        match = self.settings.match
-        return correspond(query, reference.embedding, reference.ab, temperature=match.temperature, mode=match.mode)
-
-    def _enlarge(self, maps: Tensor) -> Tensor:
-        """(N, C, h, w) -> (N, C, stride h, stride w), bilinear."""
-        return F.interpolate(maps, scale_factor=float(self.settings.match.stride), mode="bilinear", align_corners=False)
+    def _match(self, query: Embedded, reference: Reference) -> Match:
+        """What a reference brings: over all of it, then, where the settings say so, again around what was found."""
+        match, key, values = self.settings.match, reference.embedded, reference.ab
+        if query.fine is None or key.fine is None or reference.fine_ab is None:
+            return correspond(query.coarse, key.coarse, values, temperature=match.temperature, mode=match.mode)
+        places = positions_of(values).expand(len(values), -1, -1, -1)
+        placed = torch.cat((values, places.to(values.dtype)), dim=1)  # colors, x and y are carried alike
+        found = correspond(query.coarse, key.coarse, placed, temperature=match.temperature, mode=match.mode)
+        where = _enlarge(found.values[:, 2:], query.fine)  # (N, 2, H / 4, W / 4)
+        return match_locally(query.fine, key.fine, reference.fine_ab, where, radius=match.radius, temperature=match.temperature)
 
     def _check(self, l_star: Tensor, backward: Reference | None, position: Tensor, experts: Tensor | None) -> None:
         _check_frames(l_star, "the frames' luminance")
@@ -166,6 +223,11 @@ def input_channels(settings: Settings) -> int:
     """
     refinement, references = settings.refinement, settings.fusion.references
     return 3 + references * (refinement.similarity + 2 * refinement.warped) + settings.experts.channels
+
+
+def _enlarge(maps: Tensor, to: Tensor) -> Tensor:
+    """(N, C, h, w) -> (N, C, H, W) of ``to``, bilinear."""
+    return F.interpolate(maps, to.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def _pad(x: Tensor, multiple: int) -> Tensor:

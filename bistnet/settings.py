@@ -12,19 +12,17 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal
 
 from colorbench.errors import UnknownNameError, UsageError
+from colorbench.records import record_from
 
 CLASSES: Mapping[str, int] = types.MappingProxyType({"compact-semantics": 11, "protoseg-19": 19, "protoseg-150": 150})
 """Classes of the semantic experts that have a fixed number."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +35,8 @@ class FeatureSettings:
     """Channels of the compact encoder's finest level; 0 with vgg19, whose widths are fixed."""
     embedding: int = 256
     """Channels D of the embedding."""
+    positions: int = 0
+    """Frequencies a side of the position code that is matched beside the features; 0, the paper: features alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,8 @@ class MatchSettings:
     mode: Literal["soft", "hard"] = "soft"
     """"hard" takes the best position alone; no gradient then reaches the embedding."""
     temperature: float = 0.01
+    radius: int = 0
+    """Of the windows, at 1/4 of the size, in which the match of stride 8 is sought again (:mod:`bistnet.local`); 0: nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,7 @@ def settings_from_dict(table: Mapping[str, Any]) -> Settings:
     Raises:
         UsageError: as :func:`load_settings`.
     """
-    return _record(Settings, table, "")
+    return record_from(Settings, table)
 
 
 def with_overrides(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
@@ -186,44 +188,6 @@ def _presets() -> Any:
     return resources.files("bistnet") / "presets"
 
 
-def _record(kind: type[_T], table: Any, where: str) -> _T:
-    """A dataclass from a mapping, its fields checked against their annotations."""
-    if not isinstance(table, Mapping):
-        raise UsageError(f"{where} = {table!r}", wanted="a table of keys and values", remedy="give it a line a key")
-    hints = typing.get_type_hints(kind)
-    known = {field.name: field for field in dataclasses.fields(cast(Any, kind))}
-    for key in table:
-        if key not in known:
-            raise UnknownNameError(f"key in {f'[{where}]' if where else 'the settings'}:", key, known)
-    for key, field in known.items():
-        if key not in table and field.default is dataclasses.MISSING:
-            raise UsageError(f"no {_path(where, key)}", wanted="a value, it has no default", remedy=f"set {_path(where, key)}")
-    return kind(**{key: _value(hints[key], value, _path(where, key)) for key, value in table.items()})
-
-
-def _value(hint: Any, value: Any, path: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return _record(cast(type, hint), value, path)
-    if typing.get_origin(hint) is Literal:
-        if value in typing.get_args(hint) and not isinstance(value, bool):
-            return value
-        choices = ", ".join(map(repr, typing.get_args(hint)))
-        raise UsageError(f"{path} = {value!r}", wanted=f"one of {choices}", remedy=f"change {path}")
-    kinds = (int, float) if hint is float else (hint,)
-    if isinstance(value, kinds) and (hint is bool or not isinstance(value, bool)):
-        return hint(value)
-    raise UsageError(f"{path} = {value!r}", wanted=f"{_NAMES[hint]}", remedy=f"change {path}")
-
-
-_NAMES: Mapping[type, str] = types.MappingProxyType(
-    {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-)
-
-
-def _path(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
-
-
 def _check(settings: Settings) -> None:
     """Ranges, and choices that exclude each other."""
     features, match, experts, refinement = settings.features, settings.match, settings.experts, settings.refinement
@@ -231,6 +195,8 @@ def _check(settings: Settings) -> None:
     compact = features.encoder == "compact"
     ranges = (
         ("features.embedding", features.embedding, 1, 4096),
+        ("features.positions", features.positions, 0, 16),
+        ("match.radius", match.radius, 0, 8),
         ("features.width", features.width, int(compact), 1024 * compact),
         ("experts.classes", experts.classes, int(semantic), 4096),
         ("refinement.width", refinement.width, 2, 1024),
@@ -242,6 +208,12 @@ def _check(settings: Settings) -> None:
             raise UsageError(f"{path} = {value}", wanted=f"{least} to {most}" if most else "0", remedy=f"change {path}")
     if not 0.0 < match.temperature <= 1.0:
         raise UsageError(f"match.temperature = {match.temperature}", wanted="above 0, at most 1", remedy="0.01 is usual")
+    if match.radius and match.stride != 8:
+        raise UsageError(
+            f"match.radius = {match.radius} with match.stride = {match.stride}",
+            wanted="stride 8, whose result is refined at 1/4",
+            remedy="set match.radius = 0, or match.stride = 8",
+        )
     known = CLASSES.get(experts.semantic, experts.classes)
     if semantic and experts.classes != known:
         raise UsageError(

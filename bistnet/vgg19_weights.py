@@ -22,8 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bistnet.experts.weights import WeightsError, load_strict, read_state
+from bistnet.experts.weights import load_strict, read_state
 from bistnet.features import BGR_MEAN, Vgg19
+from colorbench.errors import WeightsError
 
 _RGB_MEAN, _RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _FIRST = "conv1_1.weight"

@@ -77,5 +77,9 @@ class MetricError(ColorbenchError):
     """A metric that was required and can't be computed here."""
 
 
+class WeightsError(ColorbenchError):
+    """A checkpoint that can't be read, or does not fit its network."""
+
+
 class StoreError(ColorbenchError):
     """A run folder that can't be read or written."""

@@ -3,7 +3,6 @@
 from bistnet.experts.build import NAMES, Form, build_expert
 from bistnet.experts.expert import Expert, FrozenExpert, Kind, MixedExperts
 from bistnet.experts.maps import ExpertMaps, cached_maps, luminance_digest
-from bistnet.experts.weights import WeightsError
 
 __all__ = [
     "NAMES",
@@ -13,7 +12,6 @@ __all__ = [
     "FrozenExpert",
     "Kind",
     "MixedExperts",
-    "WeightsError",
     "build_expert",
     "cached_maps",
     "luminance_digest",

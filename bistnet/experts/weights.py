@@ -14,17 +14,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from colorbench.errors import ColorbenchError
+from colorbench.errors import WeightsError
 
 _SHOWN = 4
 _CONVERT = (
     "python -c \"import sys, torch; state = torch.load(sys.argv[1], map_location='cpu', weights_only=False); "
     "torch.save(state.get('state_dict', state), sys.argv[2])\" IN OUT"
 )
-
-
-class WeightsError(ColorbenchError):
-    """A checkpoint that can't be read, or does not fit its network."""
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

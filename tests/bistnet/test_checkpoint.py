@@ -17,10 +17,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from bistnet.checkpoint import Card, load_checkpoint, read_card, save_checkpoint
-from bistnet.experts.weights import WeightsError
 from bistnet.network import BiSTNet
 from bistnet.settings import Settings, load_settings, with_overrides
-from colorbench.errors import ColorbenchError, StoreError, UsageError
+from colorbench.errors import ColorbenchError, StoreError, UsageError, WeightsError
 
 
 def tiny_settings(overrides: dict[str, Any] | None = None) -> Settings:

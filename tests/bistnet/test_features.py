@@ -11,11 +11,10 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from bistnet.experts.weights import WeightsError
 from bistnet.features import BGR_MEAN, CompactEncoder, Embedding, Vgg19
 from bistnet.vgg19_weights import load_vgg19, torchvision_names
 from colorbench.compat import ensure_torchvision
-from colorbench.errors import UsageError
+from colorbench.errors import UsageError, WeightsError
 
 WIDTHS = [64, 64, "pool", 128, 128, "pool", 256, 256, 256, 256, "pool", 512, 512, 512, 512, "pool", 512, 512, 512, 512]
 TAPPED = (1, 3, 5, 9, 13)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bistnet.network import BiSTNet, Reference, input_channels
+from bistnet.network import BiSTNet, Embedded, Reference, input_channels
 from bistnet.settings import Settings, load_settings, with_overrides
 from colorbench.errors import UsageError
 
@@ -85,9 +85,9 @@ def test_a_reference_has_no_positions_in_its_padding(size: tuple[int, int]) -> N
     network = tiny_network()
     encoded = reference(network, height=size[0], width=size[1])
     cells = (-(-size[0] // 4), -(-size[1] // 4))
-    assert tuple(encoded.embedding.shape) == (1, 8, *cells)
+    assert tuple(encoded.embedded.coarse.shape) == (1, 8, *cells)
     assert tuple(encoded.ab.shape) == (1, 2, *cells)
-    torch.testing.assert_close(encoded.embedding.norm(dim=1), torch.ones(1, *cells))
+    torch.testing.assert_close(encoded.embedded.coarse.norm(dim=1), torch.ones(1, *cells))
 
 
 def test_a_references_chroma_is_averaged_down() -> None:
@@ -133,7 +133,13 @@ def _doubled(network: BiSTNet, seed: int) -> Reference:
 
 
 def _stacked(references: list[Reference]) -> Reference:
-    return Reference(torch.cat([r.embedding for r in references]), torch.cat([r.ab for r in references]))
+    def together(maps: list[Tensor | None]) -> Tensor | None:
+        found = [part for part in maps if part is not None]
+        return torch.cat(found) if found else None
+
+    coarse = torch.cat([r.embedded.coarse for r in references])
+    embedded = Embedded(coarse, together([r.embedded.fine for r in references]))
+    return Reference(embedded, torch.cat([r.ab for r in references]), together([r.fine_ab for r in references]))
 
 
 @pytest.mark.parametrize("overrides", [{}, {"match.stride": 8}, {"refinement.scales": 1}, {"fusion.references": 1}], ids=str)

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bistnet.experts.weights import WeightsError
 from bistnet.refinement import (
     BOUND,
     MultiScaleRefinement,
@@ -24,6 +23,7 @@ from bistnet.refinement import (
 from bistnet.release import FUSION_CHANNELS, load_fusion_net, recognize
 from bistnet.settings import RefinementSettings, load_settings
 from bistnet.unet import ColorVidUNet
+from colorbench.errors import WeightsError
 
 Net = TypeVar("Net", bound=nn.Module)
 

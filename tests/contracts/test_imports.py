@@ -15,9 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Each module may import those before it. Folders stand for all modules in them; those in one folder may import each other.
 ORDER = """
-errors types cache atomic color truncation images yuv frame_source pictures video video_writer read_ahead frames exemplars
+errors records types cache atomic weights_file
+color truncation images yuv frame_source pictures video video_writer read_ahead frames exemplars
 protocol demo dataset datasets method metric metrics compat registry provenance footage scoring store keeping plan runner
-statistics config api listing progress
+training statistics config api listing progress watching
 """.split()  # noqa: SIM905 - a list of names reads better as prose
 
 ALLOWED_PACKAGES = {

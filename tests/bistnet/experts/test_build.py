@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bistnet.experts import NAMES, FrozenExpert, WeightsError, build_expert
+from bistnet.experts import NAMES, FrozenExpert, build_expert
 from bistnet.experts.compact_edges import CompactEdges
-from colorbench.errors import UnknownNameError, UsageError
+from colorbench.errors import UnknownNameError, UsageError, WeightsError
 
 
 def test_experts_are_named_as_they_were_asked_for(expert: FrozenExpert) -> None:

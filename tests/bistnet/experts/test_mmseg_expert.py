@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bistnet.experts import WeightsError, build_expert
+from bistnet.experts import build_expert
 from bistnet.experts.gray import gray_level
 from bistnet.experts.mmseg_expert import ConfigError, MmsegExpert
+from colorbench.errors import WeightsError
 
 HEAD = {
     "type": "FCNHead",

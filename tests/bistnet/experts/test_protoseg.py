@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bistnet.experts import WeightsError, build_expert
+from bistnet.experts import build_expert
 from bistnet.experts.hrnet import branch_features, hrnet_w48
 from bistnet.experts.protoseg import MEAN, STD, ProtoSeg
 from bistnet.experts.weights import load_strict
+from colorbench.errors import WeightsError
 
 
 @pytest.fixture(scope="module")

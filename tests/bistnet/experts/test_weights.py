@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from bistnet.experts.weights import WeightsError, load_strict, read_state
+from bistnet.experts.weights import load_strict, read_state
+from colorbench.errors import WeightsError
 
 
 class Malicious:

@@ -1,4 +1,4 @@
-"""A job's progress for people, on stderr: a live bar with an estimate on a terminal, a line now and then elsewhere."""
+"""Long work's progress for people, on stderr: a live bar with an estimate on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ _EVERY_SECONDS = 10.0
 
 
 class ConsoleWatcher:
-    """Satisfies :class:`bistnet.coloring.Watcher`.
+    """Satisfies :class:`bistnet.coloring.Watcher` and :class:`colorbench.training.loop.Watcher`.
 
     Args:
+        noun: what is counted.
         quiet: says nothing.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, noun: str, quiet: bool = False) -> None:
+        self.noun = noun
         self.console = Console(file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -38,26 +40,26 @@ class ConsoleWatcher:
         self.console.print(text, markup=False)
 
     def started(self, total: int, done: int) -> None:
-        """Work begins; ``done`` frames were finished before."""
+        """Work begins; ``done`` of it was finished before."""
         self._total, self._done, self._before = total, done, done
         self._start = self._said = time.monotonic()
         if done:
-            self.note(f"going on: {done} of {total} frames are done already")
+            self.note(f"going on: {done} of {total} {self.noun} are done already")
         if self.console.is_terminal and not self.console.quiet:
             columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-            self._bar = Progress(TextColumn("frames"), *columns, console=self.console)
-            self._task = self._bar.add_task("frames", total=total, completed=done)
+            self._bar = Progress(TextColumn("{task.description}"), *columns, console=self.console)
+            self._task = self._bar.add_task(self.noun, total=total, completed=done)
             self._bar.start()
 
-    def advance(self, frames: int) -> None:
-        """So many frames more are done."""
-        self._done += frames
+    def advance(self, count: int, text: str = "") -> None:
+        """So many more are done; ``text`` says how it stands."""
+        self._done += count
         if self._bar is not None and self._task is not None:
-            self._bar.advance(self._task, frames)
+            self._bar.update(self._task, advance=count, description=f"{self.noun} {text}".rstrip())
             return
         now = time.monotonic()
         if now - self._said >= _EVERY_SECONDS or self._done == self._total:
             self._said = now
             speed = (self._done - self._before) / max(now - self._start, 1e-9)
             left = (self._total - self._done) / max(speed, 1e-9)
-            self.note(f"[{self._done}/{self._total}] {speed:.1f} frames/s, {left:.0f} s left")
+            self.note(f"[{self._done}/{self._total}] {speed:.1f} {self.noun}/s, {left:.0f} s left {text}".rstrip())

@@ -1,0 +1,68 @@
+"""``colorbench train``: from names and flags to a training."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorbench.errors import UsageError
+from colorbench.training.trainable import TRAINABLES
+
+if TYPE_CHECKING:
+    from colorbench.training.loop import Trained, Watcher
+
+
+def train_by_name(
+    name: str,
+    *,
+    preset: str | None,
+    data: Path | None,
+    out: Path | None,
+    overrides: Mapping[str, str],
+    device: str,
+    devices: int,
+    workers: int,
+    watcher: Watcher,
+) -> Trained:
+    """Trains a registered network, or goes on with it.
+
+    Raises:
+        UsageError: an unknown name, preset or key; a wrong value; no data named.
+        ColorbenchError: as :func:`colorbench.training.loop.train`.
+    """
+    from colorbench.training.loop import Place, train
+
+    trainable = TRAINABLES.get(name)
+    preset = preset or trainable.card.presets[0]
+    if data is None:
+        raise UsageError("no training data named", wanted=trainable.card.data, remedy="--data PATH, or COLORBENCH_DATA=PATH")
+    label = preset.removesuffix(".toml").rpartition("/")[2]
+    recipe, task = trainable.open(preset=preset, overrides=overrides, data=data)
+    command = ["colorbench", "train", name, "--preset", preset, "--data", "DATA"]
+    command += [part for key, value in overrides.items() for part in ("--set", f"{key}={value}")]
+    return train(
+        weights_name(name, label),
+        task,
+        recipe,
+        out or Path("runs") / f"train-{name}-{label}",
+        watcher=watcher,
+        place=Place(device=device, devices=devices, workers=workers),
+        command=tuple(command),
+    )
+
+
+def weights_name(name: str, preset: str) -> str:
+    """What the weights are called: the preset, with the network's name before it where it is another.
+
+    >>> weights_name("bistnet", "compact"), weights_name("edges", "edges")
+    ('bistnet-compact', 'edges')
+    """
+    return preset if preset == name else f"{name}-{preset}"
+
+
+def describe_trained(trained: Trained) -> str:
+    """A line or two."""
+    scores = ", ".join(f"{key} {value:.4f}" for key, value in trained.scores.items())
+    return f"{shlex.quote(str(trained.weights))}: {trained.steps} steps in {trained.seconds:.0f} s; {scores}"

@@ -1,0 +1,72 @@
+"""What ``colorbench train NAME`` knows of a network before it is opened. Modules that offer some list them as ``TRAINABLES``.
+
+Importing such a module takes no torch; ``open`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from colorbench.records import overridden
+from colorbench.registry import Registry
+from colorbench.training.recipe import Recipe, preset_text, read_preset
+
+if TYPE_CHECKING:
+    from colorbench.training.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainableCard:
+    """Facts of a trainable network."""
+
+    name: str
+    summary: str
+    presets: tuple[str, ...]
+    """The first is the default."""
+    data: str
+    """What ``--data`` names, for help and messages."""
+
+
+class Trainable(Protocol):
+    """A network that ``colorbench train`` can train."""
+
+    @property
+    def card(self) -> TrainableCard: ...
+
+    def open(self, *, preset: str, overrides: Mapping[str, str], data: Path) -> tuple[Recipe, Task]:
+        """Reads a preset, changes keys of it, finds the data.
+
+        Args:
+            preset: a name of the card's, or the path of a .toml file.
+            overrides: fields of Recipe, or of the task's settings, as text.
+            data: the root of the training data.
+
+        Raises:
+            UsageError: an unknown preset or key, or a wrong value.
+            DatasetError: the data is missing or laid out otherwise.
+        """
+        ...
+
+
+def open_preset(preset: str, overrides: Mapping[str, str], *, folder: Path, task: type[Any]) -> tuple[Recipe, Any]:
+    """A preset's recipe and task settings with overrides put in: a key of Recipe goes there, any other to the task.
+
+    Raises:
+        UsageError: an unknown preset or key, or a wrong value.
+    """
+    recipe, settings = read_preset(preset_text(preset, folder=folder), name=preset, task=task)
+    own = {field.name for field in fields(Recipe)}
+    of_recipe = {key: value for key, value in overrides.items() if key in own}
+    of_task = {key: value for key, value in overrides.items() if key not in own}
+    return (
+        overridden(Recipe, recipe, of_recipe, what="the recipe"),
+        overridden(task, settings, of_task, what=f"training preset {preset}"),
+    )
+
+
+TRAINABLES: Registry[Trainable] = Registry(
+    "trainable network", package="baselines", attribute="TRAINABLES", group="colorbench.trainables"
+)
