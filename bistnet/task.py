@@ -60,6 +60,7 @@ class BistnetTask:
     Args:
         settings: see TrainingSettings.
         data: the root of its folders.
+        seed: of the first weights.
 
     Raises:
         DatasetError: a folder or a clip is missing.
@@ -69,7 +70,7 @@ class BistnetTask:
 
     critic = None
 
-    def __init__(self, settings: TrainingSettings, data: Path) -> None:
+    def __init__(self, settings: TrainingSettings, data: Path, *, seed: int = 0) -> None:
         self.settings = settings
         graph = _graph(settings)
         single = graph.fusion.references == 1
@@ -79,7 +80,9 @@ class BistnetTask:
                 wanted="1 for a network of one reference, less for two",
                 remedy="change one of them",
             )
-        self._network = BiSTNet(graph)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._network = BiSTNet(graph)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if settings.begin:
             _begin(self._network, Path(settings.begin))

@@ -30,7 +30,7 @@ class Trainer:
         from bistnet.task import BistnetTask, TrainingSettings
 
         recipe, settings = open_preset(preset, overrides, folder=_RECIPES, task=TrainingSettings)
-        return recipe, BistnetTask(settings, data)
+        return recipe, BistnetTask(settings, data, seed=recipe.seed)
 
 
 TRAINABLES = (Trainer(),)

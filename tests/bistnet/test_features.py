@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from bistnet.features import BGR_MEAN, CompactEncoder, Embedding, Vgg19
+from bistnet.features import BGR_MEAN, CompactEncoder, Embedding, PositionCode, Vgg19
 from bistnet.vgg19_weights import load_vgg19, torchvision_names
 from colorbench.compat import ensure_torchvision
 from colorbench.errors import UsageError, WeightsError
@@ -251,3 +252,30 @@ def test_frames_of_a_batch_do_not_see_each_other() -> None:
     with torch.no_grad():
         together, alone = embedding(encoder(frames)), embedding(encoder(frames[1:2]))
     torch.testing.assert_close(together[1:2], alone, rtol=0, atol=1e-5)
+
+
+def test_a_position_code_is_its_formula() -> None:
+    code = PositionCode(3)
+    with torch.no_grad():
+        code.weights.copy_(torch.tensor([0.5, -0.2, 1.0]))
+    maps = torch.empty(1, 1, 4, 6)
+    found = code(maps)[0].double()  # (12, 4, 6)
+    shares = torch.tensor([0.5, -0.2, 1.0]).softmax(dim=0).tolist()
+    for (y, x), (v, u) in (((0, 0), (3, 5)), ((1, 2), (1, 2)), ((2, 4), (0, 1))):
+        dx, dy = (x - u) / 6, (y - v) / 4
+        wanted = sum(
+            a * (math.cos(math.pi / 2 * 2**k * dx) + math.cos(math.pi / 2 * 2**k * dy)) / 2 for k, a in enumerate(shares)
+        )
+        assert float(found[:, y, x] @ found[:, v, u]) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_joined_embeddings_have_unit_norm_and_the_stated_cosine() -> None:
+    code = PositionCode(4)
+    first, second = (F.normalize(torch.randn(2, 8, 3, 5), dim=1) for _ in range(2))
+    joined = code.join(first), code.join(second)
+    torch.testing.assert_close(joined[0].norm(dim=1), torch.ones(2, 3, 5))
+    place = code(first)
+    wanted = 0.7 * torch.einsum("nchw,nc->nhw", first, second[..., 0, 0]) + 0.3 * torch.einsum(
+        "chw,c->hw", place[0], place[0, :, 0, 0]
+    )
+    torch.testing.assert_close(torch.einsum("nchw,nc->nhw", joined[0], joined[1][..., 0, 0]), wanted)

@@ -16,10 +16,13 @@ NO_EXPERTS = {"experts.semantic": "none", "experts.edges": "none"}
 TINY: dict[str, Any] = {
     "features.width": 4,
     "features.embedding": 8,
+    "features.positions": 0,
     "match.stride": 4,
+    "match.radius": 0,
     "refinement.width": 4,
     "refinement.levels": 2,
 }
+FINE: dict[str, Any] = {"match.stride": 8, "match.radius": 1, "features.positions": 2}
 
 
 def tiny_settings(overrides: dict[str, Any] | None = None) -> Settings:
@@ -142,7 +145,9 @@ def _stacked(references: list[Reference]) -> Reference:
     return Reference(embedded, torch.cat([r.ab for r in references]), together([r.fine_ab for r in references]))
 
 
-@pytest.mark.parametrize("overrides", [{}, {"match.stride": 8}, {"refinement.scales": 1}, {"fusion.references": 1}], ids=str)
+@pytest.mark.parametrize(
+    "overrides", [{}, {"match.stride": 8}, FINE, {"refinement.scales": 1}, {"fusion.references": 1}], ids=str
+)
 def test_every_trainable_parameter_gets_a_gradient(overrides: dict[str, Any]) -> None:
     network = tiny_network(overrides).train()
     single = network.settings.fusion.references == 1
@@ -334,3 +339,55 @@ def test_a_network_of_one_reference_refuses_a_second() -> None:
 def test_a_reference_of_the_wrong_shape_is_refused() -> None:
     with pytest.raises(UsageError, match=r"chroma has shape \(1, 2, 20, 28\)"):
         tiny_network().encode_reference(frames(), torch.zeros(1, 2, 20, 28))
+
+
+def test_a_fine_match_keeps_batches_and_references_apart() -> None:
+    network = tiny_network(FINE).double()
+    l_star = frames(2).double()
+    maps = expert_maps(network, l_star)
+    assert maps is not None
+    pairs = [(_doubled(network, seed), _doubled(network, seed + 5)) for seed in (1, 2)]
+    first, second = (_stacked([pair[side] for pair in pairs]) for side in (0, 1))
+    positions = torch.tensor([0.2, 0.7], dtype=torch.float64)
+    with torch.no_grad():
+        together = network(l_star, first, second, positions, maps.double())[2]
+        for i, (f, b) in enumerate(pairs):
+            alone = network(l_star[i : i + 1], f, b, positions[i : i + 1], maps[i : i + 1].double())[2]
+            torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-5, atol=1e-4)  # windows are matched in float32
+
+
+def test_repeated_references_stand_for_frames_in_a_row() -> None:
+    network = tiny_network(FINE)
+    both = _stacked([reference(network, seed=1), reference(network, seed=2)])
+    repeated = both.repeated(3)
+    l_star, position = frames(6), torch.linspace(0, 1, 6)
+    maps = expert_maps(network, l_star)
+    with torch.no_grad():
+        together = network(l_star, repeated, None, position, maps)[2]
+        for n in range(6):
+            alone = reference(network, seed=1 + n // 3)
+            one = network(l_star[n : n + 1], alone, None, position[n : n + 1], None if maps is None else maps[n : n + 1])[2]
+            torch.testing.assert_close(together[n : n + 1], one, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 30), (41, 77)])
+def test_a_fine_reference_has_no_positions_in_its_padding(size: tuple[int, int]) -> None:
+    encoded = reference(tiny_network(FINE), height=size[0], width=size[1])
+    assert encoded.embedded.coarse.shape[-2:] == (-(-size[0] // 8), -(-size[1] // 8))
+    assert encoded.embedded.fine is not None
+    assert encoded.fine_ab is not None
+    assert encoded.embedded.fine.shape[-2:] == encoded.fine_ab.shape[-2:] == (-(-size[0] // 4), -(-size[1] // 4))
+
+
+def test_the_color_map_is_what_the_refinement_begins_with() -> None:
+    network = tiny_network()
+    for name, parameter in network.named_parameters():
+        if ".head." in name:
+            nn.init.zeros_(parameter)
+    l_star = frames(2)
+    with torch.no_grad():
+        colored = network.color(
+            l_star, reference(network), reference(network, seed=2), torch.tensor([0.2, 0.9]), expert_maps(network, l_star)
+        )
+    # Three scales of bilinear means and enlargement lie between.
+    assert (colored.scales[2] - colored.color_map).abs().mean() < 0.2 * colored.color_map.abs().mean()
