@@ -73,11 +73,10 @@ class BistnetTask:
     def __init__(self, settings: TrainingSettings, data: Path, *, seed: int = 0) -> None:
         self.settings = settings
         graph = _graph(settings)
-        single = graph.fusion.references == 1
-        if single != (settings.triplets.single == 1.0):
+        if graph.fusion.references != settings.triplets.references:
             raise UsageError(
-                f"triplets.single = {settings.triplets.single} with fusion.references = {graph.fusion.references}",
-                wanted="1 for a network of one reference, less for two",
+                f"triplets.references = {settings.triplets.references} with fusion.references = {graph.fusion.references}",
+                wanted="the same number",
                 remedy="change one of them",
             )
         with torch.random.fork_rng(devices=[]):

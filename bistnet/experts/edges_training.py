@@ -19,18 +19,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bistnet.experts.edges_data import LAYOUT, Augmentation, EdgePicture, Map, augmented, find_bsds, read_split
+from bistnet.experts.edges_data import Augmentation, EdgePicture, Map, augmented, read_split
 from colorbench.errors import UsageError
-from colorbench.training.trainable import TrainableCard, open_preset
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from bistnet.experts.compact_edges import CompactEdges
-    from colorbench.training.recipe import Recipe
-    from colorbench.training.task import Batch, Provenance, Sample, Task
-
-RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+    from colorbench.training.task import Batch, Provenance, Sample
 
 VERSION = "1"
 """Raised when the code gives other samples or losses for the same settings."""
@@ -92,7 +88,9 @@ class EdgesTask:
         for picture in self.pictures:
             # Before workers are forked, which then share them.
             _ = picture.points
-        network: CompactEdges = CompactEdges().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network: CompactEdges = CompactEdges().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network
 
     @property
@@ -216,22 +214,3 @@ def predicted(network: nn.Module, l_star: Map) -> Map:
     with torch.no_grad():
         edges: Map = network(torch.from_numpy(l_star)[None, None].to(device))[0, 0].float().cpu().numpy()
     return edges
-
-
-class Edges:
-    """``colorbench train edges``."""
-
-    card = TrainableCard(
-        name="edges",
-        summary="the compact preset's edge network, from nothing, on BSDS500",
-        presets=("edges",),
-        data=LAYOUT,
-    )
-
-    def open(self, *, preset: str, overrides: Mapping[str, str], data: Path) -> tuple[Recipe, Task]:
-        """See Trainable."""
-        recipe, settings = open_preset(preset, overrides, folder=RECIPES, task=EdgesSettings)
-        return recipe, EdgesTask(settings, find_bsds(data), seed=recipe.seed)
-
-
-TRAINABLES = (Edges(),)

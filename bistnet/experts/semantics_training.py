@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from colorbench.errors import UsageError
-from colorbench.training.trainable import Trainable, TrainableCard, open_preset
 
 if TYPE_CHECKING:
-    from colorbench.training.recipe import Recipe
-    from colorbench.training.task import Task
-
-_PRESETS = Path(__file__).resolve().parents[1] / "recipes"
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,24 +61,3 @@ class SemanticsSettings:
                 wanted="sides that label_stride divides",
                 remedy="change label_stride to 1 or 2",
             )
-
-
-class SemanticsTrainable:
-    """The compact semantic expert for ``colorbench train``."""
-
-    card = TrainableCard(
-        name="semantics",
-        summary="the compact semantic expert, Fast-SCNN on luminance, on CamVid's 11 classes",
-        presets=("semantics",),
-        data="CamVid in the form of SegNet's authors: the folder that holds train, trainannot, val, ..., or its parent",
-    )
-
-    def open(self, *, preset: str, overrides: Mapping[str, str], data: Path) -> tuple[Recipe, Task]:
-        """See Trainable."""
-        recipe, settings = open_preset(preset, overrides, folder=_PRESETS, task=SemanticsSettings)
-        from bistnet.experts.semantics_task import SemanticsTask
-
-        return recipe, SemanticsTask(settings, data, seed=recipe.seed)
-
-
-TRAINABLES: tuple[Trainable, ...] = (SemanticsTrainable(),)

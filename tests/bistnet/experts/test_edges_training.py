@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from bistnet.experts import build_expert
 from bistnet.experts.edges_data import OUTSIDE, Augmentation, EdgePicture, augmented, find_bsds, read_split
-from bistnet.experts.edges_training import TRAINABLES, EdgesSettings, EdgesTask, balanced_cross_entropy, predicted
+from bistnet.experts.edges_training import EdgesSettings, EdgesTask, balanced_cross_entropy, predicted
 from colorbench.errors import ColorbenchError, DatasetError, UsageError
 from colorbench.images import read_image, write_png
 from colorbench.training.task import Provenance
+from colorbench.training.trainable import TRAINABLES
 from colorbench.weights_file import read_card
 
 Map = NDArray[np.float32]
@@ -302,7 +303,7 @@ def test_augmentation_out_of_range_is_refused(changes: dict[str, object]) -> Non
 
 
 def test_the_preset_opens_and_its_keys_can_be_changed(root: Path) -> None:
-    (trainable,) = TRAINABLES
+    trainable = TRAINABLES.get("edges")
     assert trainable.card.name == "edges"
     overrides = {"crop": "40", "steps": "7", "augmentation.scale": "[1.0, 1.2]"}
     recipe, task = trainable.open(preset=trainable.card.presets[0], overrides=overrides, data=root.parent)

@@ -19,11 +19,12 @@ from bistnet.experts.compact_semantics import CLASSES, compact_semantics
 from bistnet.experts.gray import gray_level
 from bistnet.experts.semantics_data import VOID, Augmentation, find_camvid, random_crop, read_split
 from bistnet.experts.semantics_task import SemanticsInTraining, SemanticsTask, cross_entropy, soft_jaccard
-from bistnet.experts.semantics_training import TRAINABLES, SemanticsSettings
+from bistnet.experts.semantics_training import SemanticsSettings
 from colorbench.color import luminance
 from colorbench.errors import DatasetError, UnknownNameError, UsageError
 from colorbench.images import read_image
 from colorbench.training.task import Provenance
+from colorbench.training.trainable import TRAINABLES
 from colorbench.weights_file import read_card
 
 HEIGHT, WIDTH = 64, 96
@@ -65,7 +66,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def opened(data: Path, **overrides: str) -> SemanticsTask:
     small = {"height": str(HEIGHT), "width": str(WIDTH), **overrides}
-    _, task = TRAINABLES[0].open(preset="semantics", overrides=small, data=data)
+    _, task = TRAINABLES.get("semantics").open(preset="semantics", overrides=small, data=data)
     assert isinstance(task, SemanticsTask)
     return task
 
@@ -450,16 +451,16 @@ def test_another_network_is_refused(task: SemanticsTask, tmp_path: Path) -> None
 )
 def test_settings_that_make_no_sense_are_refused(data: Path, key: str, value: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        TRAINABLES[0].open(preset="semantics", overrides={key: value}, data=data)
+        TRAINABLES.get("semantics").open(preset="semantics", overrides={key: value}, data=data)
 
 
 def test_an_unknown_setting_gets_the_nearest(data: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'auxiliary'"):
-        TRAINABLES[0].open(preset="semantics", overrides={"auxilary": "0"}, data=data)
+        TRAINABLES.get("semantics").open(preset="semantics", overrides={"auxilary": "0"}, data=data)
 
 
 def test_the_card_s_presets_can_be_opened(data: Path) -> None:
-    for trainable in TRAINABLES:
+    for trainable in (TRAINABLES.get("semantics"),):
         for preset in trainable.card.presets:
             recipe, _ = trainable.open(preset=preset, overrides={}, data=data)
             assert recipe.steps > 0
