@@ -185,6 +185,7 @@ def colorize(*, as_json: bool, quiet: bool, **options: Any) -> None:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes, one a device.")
 @click.option("--workers", type=int, default=-1, help="Processes that make samples; default: the cores that are left.")
+@click.option("--until", type=click.IntRange(1), help="Stop after this step for now.")
 @click.option("--json", "as_json", is_flag=True, help="Print what came out as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def train(*, name: str, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -244,6 +245,60 @@ def datasets(*, as_json: bool) -> None:
     from reports.listings import dataset_lines
 
     _print_listing(list_datasets(), dataset_lines, as_json=as_json)
+
+
+@main.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def weights(context: click.Context, *, as_json: bool) -> None:
+    """List the official weights: here, missing or damaged. They are fetched on request only."""
+    if context.invoked_subcommand is None:
+        from colorbench.weights import list_weights
+        from reports.weights_listing import weights_lines
+
+        _print_listing(list_weights(), weights_lines, as_json=as_json)
+
+
+@weights.command("fetch")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def fetch_weights(*, names: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+    """Download weights and verify them. NAME is an entry, or a method for all of its files.
+
+    A broken download goes on where it stopped.
+
+    \b
+    Examples:
+      colorbench weights fetch deepexemplar
+      colorbench weights fetch alexnet raft-small
+    """
+    from colorbench.download_progress import ConsoleDownloads
+    from colorbench.fetching import fetch_weights as fetch
+    from colorbench.weights import describe_state
+    from reports.weights_listing import weights_lines
+
+    with ConsoleDownloads(quiet=quiet) as watcher:
+        states = fetch(names, watcher=watcher)
+    _print_listing([describe_state(state) for state in states], weights_lines, as_json=as_json)
+
+
+@weights.command("add")
+@click.argument("name", metavar="NAME")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def add_weights(*, name: str, file: Path, as_json: bool) -> None:
+    """Take weights from a file that was brought by hand, as it is downloaded; it is verified and copied.
+
+    \b
+    Example:
+      colorbench weights add deepexemplar colorization_checkpoint.zip
+    """
+    from colorbench.fetching import add_weights as add
+    from colorbench.weights import describe_state
+    from reports.weights_listing import weights_lines
+
+    _print_listing([describe_state(add(name, file))], weights_lines, as_json=as_json)
 
 
 def _run_and_print(spec: RunSpec, *, as_json: bool, quiet: bool) -> None:

@@ -19,11 +19,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from bistnet.experts.weights import load_strict, read_state
 from bistnet.network import BiSTNet
 from bistnet.release import recognize
 from bistnet.settings import Settings, settings_from_dict
 from colorbench.errors import UsageError, WeightsError
+from colorbench.nets.checkpoints import load_strict, read_state
 from colorbench.weights_file import package_versions, save_weights
 
 FORMAT = 1

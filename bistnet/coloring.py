@@ -22,9 +22,10 @@ from bistnet.options import Options, Precision
 from bistnet.output import RECORD, FilmOutput, FolderOutput, Output, film_plan
 from bistnet.placing import Place, Rule
 from bistnet.references import place_references, reference_files
-from bistnet.shipped import file_digest, find_network, weights_folders
+from bistnet.shipped import find_network, weights_folders
 from bistnet.work import WorkFolder, cut
 from colorbench import __version__, color
+from colorbench.digest import file_digest
 from colorbench.errors import ColorbenchError, UsageError
 from colorbench.frames import FrameSource, content_digest, open_frames, read_ahead, read_image
 from colorbench.types import RgbFrame

@@ -41,7 +41,7 @@ def contextual_loss(levels: Sequence[Tensor], wanted: Sequence[Tensor], *, max_p
     """The weighted sum over VGG19's levels, averaged over the batch.
 
     Args:
-        levels: relu2_2 to relu5_2 of the predicted pictures, (N, C, h, w) each, as :meth:`bistnet.features.Vgg19.forward` gives.
+        levels: relu2_2 to relu5_2 of the predicted pictures, (N, C, h, w) each, as VGG19 gives them.
         wanted: the same of the pictures whose colors are wanted; their size may differ.
         max_pairs: pairs of positions held at once; more take more memory and give the same.
 

@@ -19,8 +19,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from bistnet.correspondence import Match
 from colorbench.errors import UnknownNameError, UsageError
+from colorbench.nets.correspondence import Match
 
 Form = Literal["linear", "as-printed", "average", "confidence"]
 """The named forms of eq. 3."""

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
-from bistnet.correspondence import Match
+from colorbench.nets.correspondence import Match
 
 
 def positions_of(maps: Tensor) -> Tensor:

@@ -39,8 +39,8 @@ from colorbench.color import lab_to_rgb
 from colorbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from bistnet.features import Vgg19
     from bistnet.refinement import Scales
+    from colorbench.nets.encoders import Vgg19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bistnet.options import Options
-from bistnet.shipped import file_digest, find_expert, find_network, weights_folders
+from bistnet.shipped import find_expert, find_network, weights_folders
+from colorbench.digest import file_digest
 from colorbench.errors import MethodError, UsageError
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 

@@ -18,13 +18,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
-from bistnet.correspondence import Match, correspond
-from bistnet.features import FLOOR, CompactEncoder, Embedding, PositionCode, Vgg19
+from bistnet.features import FLOOR, Embedding, PositionCode
 from bistnet.fusion import fuse
 from bistnet.local import match_locally, positions_of
 from bistnet.refinement import BOUND, Scales, make_refinement
 from bistnet.settings import Settings
 from colorbench.errors import UsageError
+from colorbench.nets.correspondence import Match, correspond
+from colorbench.nets.encoders import CompactEncoder, Vgg19
 
 _FINE = 4
 """Pixels between two positions of the embedding that is matched again."""
@@ -64,7 +65,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Colored:
+class Coloring:
     """What the network says of frames."""
 
     scales: Scales
@@ -137,7 +138,7 @@ class BiSTNet(nn.Module):
         backward_reference: Reference | None,
         position: Tensor,
         experts: Tensor | None = None,
-    ) -> Colored:
+    ) -> Coloring:
         """Colors frames.
 
         Args:
@@ -168,7 +169,7 @@ class BiSTNet(nn.Module):
             inputs.append(_pad(experts, self.multiple))
         quarter, half, full = self.refinement(torch.cat(inputs, dim=1), color_map)
         scales = _crop(quarter, height, width, 4), _crop(half, height, width, 2), _crop(full, height, width, 1)
-        return Colored(scales, _crop(color_map, height, width, 1))
+        return Coloring(scales, _crop(color_map, height, width, 1))
 
     def _embed(self, frames: Tensor) -> Embedded:
         """(N, 1, H, W) L* -> unit vectors at H / stride and, where the settings match again, at H / 4."""

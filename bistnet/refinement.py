@@ -23,7 +23,8 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
 from bistnet.settings import RefinementSettings
-from bistnet.unet import ColorVidUNet, UNet
+from bistnet.unet import UNet
+from colorbench.nets.colorvid import ColorVidUNet
 
 BOUND = 128.0
 """Largest |a*| and |b*| that the network can say."""

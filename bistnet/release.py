@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bistnet.experts.weights import load_strict, read_state
 from bistnet.refinement import MultiScaleRefinement
 from bistnet.settings import RefinementSettings
+from colorbench.nets.checkpoints import load_strict, read_state
+from colorbench.nets.colorvid import RELEASED_NAMES
 
 FUSION_CHANNELS = 33
 """Inputs of the released fusion net: 1 + 2 + 2 + 6 + 19 + 1 + 2."""
@@ -55,22 +56,6 @@ FILES = (
     ),
 )
 
-_U_NET = (
-    ("stem", "conv1_1.0"),
-    ("down.0.0", "conv1_1.2"),
-    ("down.0.2", "conv1_2"),
-    *((f"down.1.{2 * i}", f"conv2_{i + 1}") for i in range(2)),
-    *((f"down.2.{2 * i}", f"conv3_{i + 1}") for i in range(3)),
-    *((f"bottom.{j}.{2 * i}", f"conv{j + 4}_{i + 1}") for j in range(4) for i in range(3)),
-    *((f"shrink.{i}", f"conv{name}norm_ss") for i, name in enumerate(("1_2", "2_2", "3_3"))),
-    *((f"widen.{i}", f"conv{i + 8}_1.1") for i in range(3)),
-    *((f"skip.{i}", f"conv{name}_short") for i, name in enumerate(("3_3", "2_2", "1_2"))),
-    ("up.0.0", "conv8_2"),
-    ("up.0.2", "conv8_3"),
-    ("up.1.0", "conv9_2"),
-    ("up.2", "conv10_2"),
-    ("head", "conv10_ab"),
-)
 _LEVELS = (("coarse", "size64"), ("middle", "size128"), ("fine", "size256"))
 _UPS = (("up_middle", "upconv1"), ("up_fine", "upconv2"))
 
@@ -101,7 +86,7 @@ def _fusion_names() -> dict[str, str]:
     """The release's key to ours."""
     names = {f"{theirs}.{part}": f"{ours}.{part}" for ours, theirs in _UPS for part in ("weight", "bias")}
     for our_level, their_level in _LEVELS:
-        for ours, theirs in _U_NET:
+        for ours, theirs in RELEASED_NAMES:
             for part in ("weight", "bias"):
                 names[f"{their_level}.{theirs}.{part}"] = f"{our_level}.{ours}.{part}"
     return names

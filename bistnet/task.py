@@ -9,21 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from bistnet.adversarial import Critic, critic_loss
 from bistnet.checkpoint import Card, load_checkpoint, save_checkpoint
 from bistnet.inference import Colorizer
 from bistnet.loading import build_experts
 from bistnet.losses import Weights, bistnet_terms
 from bistnet.method import METHODS, HarnessColorizer
+from bistnet.motion import Estimator, find_motion, make_estimator
 from bistnet.network import BiSTNet
 from bistnet.settings import Settings, load_settings, with_overrides
+from bistnet.warping import Before
 from colorbench.config import parse_pairs
 from colorbench.errors import DatasetError, UsageError, WeightsError
+from colorbench.nets.vgg19_weights import load_vgg19
 from colorbench.records import parsed
 from colorbench.training.material import gather
 from colorbench.training.task import Batch, Provenance, Sample, Terms
@@ -50,8 +56,27 @@ class TrainingSettings:
     """Folders of photographs, which are set in motion."""
     validation: tuple[str, ...] = ("blackswan", "cows", "drift-chicane", "parkour")
     """Clips of the first folder that are scored and never trained on."""
+    flow: Literal["dis", "raft"] = "dis"
+    """Of the temporal term; "raft" needs torchvision's weights on this machine."""
+    vgg: str = ""
+    """A file of VGG19's weights, for the perceptual and the contextual term."""
     triplets: TripletSettings = field(default_factory=TripletSettings)
     losses: Weights = field(default_factory=Weights)
+
+    def __post_init__(self) -> None:
+        if self.losses.temporal and not (self.triplets.consecutive and self.triplets.frames > 1):
+            raise UsageError(
+                f"losses.temporal = {self.losses.temporal:g} with samples of {self.triplets.frames} frames, "
+                f"consecutive = {str(self.triplets.consecutive).lower()}",
+                wanted="at least two consecutive frames",
+                remedy="set triplets.consecutive = true and triplets.frames = 2, or losses.temporal = 0",
+            )
+        if (self.losses.perceptual or self.losses.contextual) and not self.vgg:
+            raise UsageError(
+                f"losses.perceptual = {self.losses.perceptual:g}, losses.contextual = {self.losses.contextual:g}, and no vgg",
+                wanted="VGG19's weights, which these terms compare with",
+                remedy="set vgg to the path of vgg19_conv.pth or torchvision's file, or both weights to 0",
+            )
 
 
 class BistnetTask:
@@ -68,8 +93,6 @@ class BistnetTask:
         UsageError: settings that exclude each other.
     """
 
-    critic = None
-
     def __init__(self, settings: TrainingSettings, data: Path, *, seed: int = 0) -> None:
         self.settings = settings
         graph = _graph(settings)
@@ -82,7 +105,11 @@ class BistnetTask:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._network = BiSTNet(graph)
+            self.critic = Critic() if settings.losses.adversarial else None
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._vgg = load_vgg19(Path(settings.vgg)) if settings.vgg else None
+        self._estimator = make_estimator(settings.flow) if settings.losses.temporal else None
+        self._judged: tuple[Tensor, Tensor] | None = None
         if settings.begin:
             _begin(self._network, Path(settings.begin))
         self.experts = build_experts(graph.experts, trained=True)
@@ -113,12 +140,17 @@ class BistnetTask:
         }
 
     def sample(self, number: int, rng: np.random.Generator) -> Sample:
-        """See Task."""
-        return self.triplets.sample(number, rng)
+        """See Task: the triplets', and the flow to the frame before where the temporal term is asked for."""
+        found = self.triplets.sample(number, rng)
+        return found if self._estimator is None else {**found, **_motion(found["l_star"], self._estimator)}
 
     def losses(self, batch: Batch) -> Terms:
         """See Task."""
-        network, frames = self._network, batch["l_star"].shape[1]
+        network, (count, frames) = self._network, batch["l_star"].shape[:2]
+        device = batch["l_star"].device
+        for frozen in (self.experts, self._vgg):
+            if frozen is not None:
+                frozen.to(device)
         l_star = batch["l_star"].flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (N F, 1, h, w)
         ab, position = batch["ab"].flatten(0, 1), batch["position"].flatten()
         maps = None if self.experts is None else self.experts(l_star).float()
@@ -127,12 +159,32 @@ class BistnetTask:
         if self.references == 2:
             second = network.encode_reference(batch["last_l"], batch["last_ab"]).repeated(frames)
         colored = network.color(l_star, first, second, position, maps)
-        seeds = (batch["seed"][:, None] + torch.arange(frames, device=position.device)).flatten()
-        return bistnet_terms(colored.scales, ab, l_star, weights=self.settings.losses, seeds=seeds, fused=colored.color_map)
+        found = colored.scales[-1]
+        before = None
+        if "flow" in batch:
+            each = found.reshape(count, frames, *found.shape[1:])
+            earlier = torch.cat((each[:, :1], each[:, :-1]), dim=1).flatten(0, 1)  # the first has no mask
+            before = Before(earlier, batch["flow"].flatten(0, 1), batch["mask"].flatten(0, 1))
+        if self.critic is not None:
+            self._judged = torch.cat((l_star, ab), dim=1), torch.cat((l_star, found.detach().float()), dim=1)
+        return bistnet_terms(
+            colored.scales,
+            ab,
+            l_star,
+            weights=self.settings.losses,
+            seeds=(batch["seed"].cpu()[:, None] + torch.arange(frames)).flatten(),
+            fused=colored.color_map,
+            vgg=self._vgg,
+            temporal=before,
+            critic=self.critic,
+        )
 
-    def critic_losses(self, batch: Batch) -> Terms:  # noqa: ARG002 - no critic
+    def critic_losses(self, batch: Batch) -> Terms:  # noqa: ARG002 - it judges what the losses of this batch have seen
         """See Task."""
-        return {}
+        if self.critic is None or self._judged is None:
+            return {}
+        real, fake = self._judged
+        return {"loss": critic_loss(self.critic(real), self.critic(fake))}
 
     def validate(self, network: nn.Module, folder: Path) -> Mapping[str, float]:
         """See Task: the validation clips under the protocol ``bistnet``, every frame of them."""
@@ -167,6 +219,17 @@ class BistnetTask:
         return {} if self.experts is None else {str(expert.name): str(expert.identity) for expert in self.experts.experts}
 
 
+def _motion(l_star: Tensor, estimator: Estimator) -> dict[str, Tensor]:
+    """Flow (F, 2, h, w) to the frame before and its mask (F, 1, h, w), both 0 for the first, from L* (F, 1, h, w)."""
+    gray = [np.rint(frame[0].numpy() * 2.55).astype(np.uint8) for frame in l_star]
+    flow, mask = torch.zeros(len(gray), 2, *gray[0].shape), torch.zeros(len(gray), 1, *gray[0].shape)
+    for index, (earlier, now) in enumerate(pairwise(gray), start=1):
+        motion = find_motion(now, earlier, estimator)
+        flow[index] = torch.from_numpy(motion.flow).permute(2, 0, 1)
+        mask[index, 0] = torch.from_numpy(motion.mask)
+    return {"flow": flow, "mask": mask}
+
+
 def _graph(settings: TrainingSettings) -> Settings:
     graph = load_settings(settings.network)
     changes = {key: parsed(value) for key, value in parse_pairs(settings.overrides, flag="overrides").items()}
@@ -176,7 +239,7 @@ def _graph(settings: TrainingSettings) -> Settings:
 def _begin(network: BiSTNet, path: Path) -> None:
     """Takes a checkpoint's weights where shapes are equal; of an input layer of other inputs, nothing."""
     state = load_checkpoint(path)[0].state_dict()
-    own: dict[str, torch.Tensor] = network.state_dict()
+    own: dict[str, Tensor] = network.state_dict()
     fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
     if not fitting:
         raise WeightsError(

@@ -1,8 +1,9 @@
 """The two U-Nets that a level of the multi-scale block may be: the authors' wide one, and a narrow one that is quick on a CPU.
 
 The paper says "Unet" and gives no width. Its released code takes DeepExemplar's ColorVidNet (CVPR 2019, MIT), itself the skeleton
-of siggraph17 with instance normalization; :class:`ColorVidUNet` at width 64 is that network, parameter for parameter.
-:class:`UNet` is ours: residual blocks without normalization, so a frame's result depends on no statistics of the frame.
+of siggraph17 with instance normalization, which lies where other packages may build with it too
+(:mod:`colorbench.nets.colorvid`). :class:`UNet`, the narrow one, is ours: residual blocks without normalization, so a frame's
+result depends on no statistics of the frame.
 Both map (N, C, H, W) to (N, out, H, W) with no activation at the end; H and W must be multiples of ``stride``.
 """
 
@@ -14,8 +15,7 @@ from typing import Literal
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
-HEAD_SCALE = 1e-3
-"""Factor on the last layer's initial weights: an untrained level starts near its input color map, and gradients still flow."""
+from colorbench.nets.colorvid import small_head
 
 
 class UNet(nn.Module):
@@ -55,7 +55,7 @@ class UNet(nn.Module):
         self.shrink = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairwise(widths))
         self.widen = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths))
         self.up = nn.ModuleList(nn.Sequential(*(make(w) for _ in range(depth))) for w in widths[:-1])
-        self.head = _small(nn.Conv2d(width, out_channels * patch**2, 3, padding=1))
+        self.head = small_head(nn.Conv2d(width, out_channels * patch**2, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, out_channels, H, W)."""
@@ -70,49 +70,6 @@ class UNet(nn.Module):
             x = F.interpolate(widen(x), scale_factor=2.0, mode="bilinear", align_corners=False)  # (N, w / 2, 2h, 2w)
             x = blocks(x.add_(skip))
         return F.pixel_shuffle(self.head(x), self.patch)  # (N, out, H, W)
-
-
-class ColorVidUNet(nn.Module):
-    """The U-Net of the authors' release: four widths, dilated convolutions at 1/8, instance normalization without parameters.
-
-    At width 64 with 33 inputs it has 32,809,858 parameters, as the released ``size64`` has. Differences: none in the graph; ours
-    returns what comes before tanh, and its modules are named by role (:mod:`bistnet.release` has the map of names).
-
-    Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output; 2 in the release.
-        width: channels at the finest resolution, even; 64 in the release.
-    """
-
-    stride = 8
-
-    def __init__(self, in_channels: int, out_channels: int, *, width: int) -> None:
-        super().__init__()
-        a, b, c, d = width, 2 * width, 4 * width, 8 * width
-        self.stem = nn.Conv2d(in_channels, a // 2, 3, padding=1)
-        self.down = nn.ModuleList((_chain(a // 2, a, 2), _chain(a, b, 2), _chain(b, c, 3)))
-        self.shrink = nn.ModuleList(nn.Conv2d(w, w, 1, stride=2, groups=w, bias=False) for w in (a, b, c))
-        self.bottom = nn.ModuleList((_chain(c, d, 3), _chain(d, d, 3, dilation=2), _chain(d, d, 3, dilation=2), _chain(d, d, 3)))
-        self.widen = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in ((d, c), (c, b), (b, b)))
-        self.skip = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in ((c, c), (b, b), (a, b)))
-        self.up = nn.ModuleList((_chain(c, c, 2), _chain(b, b, 1), nn.Conv2d(b, b, 3, padding=1)))
-        self.head = _small(nn.Conv2d(b, out_channels, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, H, W) -> (N, out_channels, H, W)."""
-        x = F.relu(self.stem(x))
-        skips = []
-        for convs, shrink in zip(self.down, self.shrink, strict=True):
-            x = _norm(convs(x))
-            skips.append(x)
-            x = shrink(x)  # halves H and W
-        for convs in self.bottom:
-            x = _norm(convs(x))  # (N, 8w, H / 8, W / 8)
-        for index, (widen, skip, convs) in enumerate(zip(self.widen, self.skip, self.up, strict=True)):
-            x = F.relu(widen(F.interpolate(x, scale_factor=2.0)) + skip(skips[-1 - index]))
-            x = _norm(convs(x)) if index < 2 else F.leaky_relu(convs(x), 0.2)
-        out: Tensor = self.head(x)
-        return out
 
 
 class _Separable(nn.Module):
@@ -140,24 +97,3 @@ class _Plain(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         branch: Tensor = self.second(F.relu(self.first(x), inplace=True))
         return branch.add_(x)
-
-
-def _chain(in_channels: int, width: int, count: int, *, dilation: int = 1) -> nn.Sequential:
-    """``count`` 3x3 convolutions, each followed by ReLU; convolutions at the even places."""
-    layers: list[nn.Module] = []
-    for index in range(count):
-        channels = in_channels if index == 0 else width
-        layers += [nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
-
-
-def _norm(x: Tensor) -> Tensor:
-    """Instance normalization; a map of one position has no variance and is passed as it is."""
-    return F.instance_norm(x) if x.shape[-1] * x.shape[-2] > 1 else x
-
-
-def _small(head: nn.Conv2d) -> nn.Conv2d:
-    nn.init.normal_(head.weight, std=HEAD_SCALE)
-    if head.bias is not None:
-        nn.init.zeros_(head.bias)
-    return head

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 from colorbench.errors import FramesError
@@ -34,6 +36,9 @@ __all__ = [
     "write_png",
     "write_video",
 ]
+
+_BATCH = 16
+"""Pictures hashed by one task."""
 
 
 def open_frames(path: Path, *, mixed_sizes: MixedSizes = "refuse") -> FrameSource:
@@ -87,10 +92,17 @@ def content_digest(path: Path, *, executor: ThreadPoolExecutor | None = None) ->
         return hashlib.sha256(b"video\n" + _file_digest(path).encode()).hexdigest()
     files = picture_files(path) if path.is_dir() else (path,)
     total = hashlib.sha256(b"pictures\n")
-    for file, digest in zip(files, executor.map(_file_digest, files) if executor else map(_file_digest, files), strict=True):
+    for file, digest in zip(files, _file_digests(files, executor), strict=True):
         name = unicodedata.normalize("NFC", file.name)
         total.update(f"{digest} {name}\n".encode("utf-8", "surrogateescape"))
     return total.hexdigest()
+
+
+def _file_digests(files: Sequence[Path], executor: ThreadPoolExecutor | None) -> Iterator[str]:
+    if executor is None:
+        return map(_file_digest, files)
+    batches = [files[at : at + _BATCH] for at in range(0, len(files), _BATCH)]
+    return chain.from_iterable(executor.map(lambda batch: [_file_digest(path) for path in batch], batches))
 
 
 def _file_digest(path: Path) -> str:

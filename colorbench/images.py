@@ -36,6 +36,8 @@ def read_image(path: Path) -> RgbFrame:
     """
     import cv2
 
+    from colorbench.png import read_plain_png
+
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -46,6 +48,8 @@ def read_image(path: Path) -> RgbFrame:
         raise FramesError(f"{path} is an animation", wanted="one picture a file", remedy=_CONVERT)
     if data.startswith(TIFF):
         return _decode_tiff(data, path)
+    if data.startswith(b"\x89PNG") and (plain := read_plain_png(data)) is not None:
+        return plain
     return _to_rgb_u8(_decode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH, path), path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -13,6 +14,8 @@ from colorbench.pictures import FolderSource
 from colorbench.types import RgbFrame
 
 T = TypeVar("T")
+
+_BATCHES = 4
 
 
 def read_ahead(
@@ -40,18 +43,29 @@ def read_ahead(
 def _side_by_side(
     source: FrameSource, indices: Sequence[int], *, executor: ThreadPoolExecutor, transform: Callable[[RgbFrame], T], depth: int
 ) -> Iterator[T]:
-    def decode(index: int) -> T:
-        return transform(source.read(index))
+    # A few frames a task: waking the consumer for each costs a twentieth of decoding it.
+    size = max(depth // _BATCHES, 1)
 
-    waiting: deque[Future[T]] = deque()
+    def decode(batch: Sequence[int]) -> tuple[list[T], Exception | None]:
+        done: list[T] = []
+        try:
+            done.extend(transform(source.read(index)) for index in batch)
+        except Exception as error:  # noqa: BLE001  raised behind the frames before it
+            return done, error
+        return done, None
+
+    waiting: deque[Future[tuple[list[T], Exception | None]]] = deque()
     todo = iter(indices)
     try:
         while True:
-            while len(waiting) < max(depth, 1) and (index := next(todo, None)) is not None:
-                waiting.append(executor.submit(decode, index))
+            while len(waiting) < max(depth // size, 1) and (batch := tuple(islice(todo, size))):
+                waiting.append(executor.submit(decode, batch))
             if not waiting:
                 return
-            yield waiting.popleft().result()
+            results, error = waiting.popleft().result()
+            yield from results
+            if error is not None:
+                raise error
     finally:
         for future in waiting:
             future.cancel()

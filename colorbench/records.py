@@ -56,7 +56,7 @@ def overridden(kind: type[_T], record: _T, overrides: Mapping[str, Any], *, what
     Size(width=3)
     """
     table = dataclasses.asdict(cast(Any, record))
-    known = _leaves(table)
+    known = leaves(table)
     for path, value in overrides.items():
         if path not in known:
             raise UnknownNameError(f"key of {what}:", path, known)
@@ -68,12 +68,16 @@ def overridden(kind: type[_T], record: _T, overrides: Mapping[str, Any], *, what
     return record_from(kind, table, what=what)
 
 
-def _leaves(table: Mapping[str, Any], where: str = "") -> list[str]:
-    """Dotted keys of what is no table."""
+def leaves(table: Mapping[str, Any], where: str = "") -> list[str]:
+    """Dotted keys of what is no table.
+
+    >>> leaves({"a": 1, "b": {"c": 2}})
+    ['a', 'b.c']
+    """
     found = []
     for key, value in table.items():
         path = _path(where, key)
-        found += _leaves(value, path) if isinstance(value, dict) else [path]
+        found += leaves(value, path) if isinstance(value, dict) else [path]
     return found
 
 

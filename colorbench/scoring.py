@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from threading import Lock
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, cast
 
 import numpy as np
 
 from colorbench.errors import MethodError
 from colorbench.footage import Footage
+from colorbench.luminance import LUMINANCE_TOLERANCE, check_kept, luminance_in_strips, median_difference
 from colorbench.metric import ClipEvidence, ClipScorer, FrameScorer, FrameStatistics, PairStatistics
+from colorbench.truth_memo import TruthMemo
 from colorbench.types import MethodCard, MetricCard, RgbFrame, Score
 
-MEMO_BYTES = 1 << 30
-"""What metrics may remember of one clip's truth (LPIPS features: 3.2 MB a frame of 384x224 with AlexNet)."""
+__all__ = ["LUMINANCE_TOLERANCE", "ClipScores", "OpenMetric", "TruthMemo", "checked", "score_clip", "take_frames"]
 
-LUMINANCE_TOLERANCE = 1.0
-"""Median absolute L* difference a frame that still counts as kept: 8-bit rounding moves L* by less than 0.6, colors out of the
-sRGB gamut move single pixels by more, so the median is what is bounded."""
-
-_IN_FLIGHT = 32
+_BATCH = 4
+_BATCHES_IN_FLIGHT = 8
 _SAMPLES = 3
 
 NO_COLOR = "the clip has no color (R = G = B in every scored frame), so there is no truth to compare with"
@@ -48,28 +47,6 @@ class ClipScores:
     """Metrics that need no truth, of the truth itself."""
     luminance_error: float | None
     """Largest median |L* difference| over the frames looked at."""
-
-
-@dataclass(slots=True)
-class TruthMemo:
-    """What was computed of a clip's truth, shared by all methods of a run."""
-
-    budget: int = MEMO_BYTES
-    statistics: dict[int, FrameStatistics] = field(default_factory=dict)
-    _values: dict[tuple[int, str], Any] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
-
-    def of(self, index: int, key: str, truth: RgbFrame, compute: Callable[[RgbFrame], Any]) -> Any:
-        """``compute(truth)`` of frame ``index``, kept while the budget lasts."""
-        if (index, key) in self._values:
-            return self._values[index, key]
-        value = compute(truth)
-        size = _nbytes(value)
-        with self._lock:
-            if (index, key) not in self._values and size <= self.budget:
-                self.budget -= size
-                self._values[index, key] = value
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +82,21 @@ def score_clip(
     executor: ThreadPoolExecutor,
     advance: Callable[[int], None] = lambda _: None,
 ) -> ClipScores:
-    """Checks and scores what a method yields for a clip, in one pass, with the metrics computed in ``executor``'s threads.
+    """Checks and scores what a method yields for a clip, in one pass; see :func:`take_frames`."""
+    return take_frames(frames, footage, card=card, metrics=metrics, memo=memo, executor=executor, advance=advance)()
+
+
+def take_frames(
+    frames: Iterator[RgbFrame],
+    footage: Footage,
+    *,
+    card: MethodCard,
+    metrics: Sequence[OpenMetric],
+    memo: TruthMemo,
+    executor: ThreadPoolExecutor,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Callable[[], ClipScores]:
+    """Takes all that a method yields for a clip; metrics are computed in ``executor``'s threads meanwhile.
 
     Args:
         frames: the method's output, one (H, W, 3) uint8 frame for each of the footage's.
@@ -116,45 +107,67 @@ def score_clip(
         executor: threads of the metrics; ``frames`` must not be produced in them.
         advance: called with 1 for each frame that arrived.
 
+    Returns:
+        Waits for the last frames' metrics and makes the scores; to be called once, in any thread but the executor's.
+
     Raises:
-        MethodError: the output is not what the Method protocol asks for.
+        MethodError: the output is not what the Method protocol asks for; here or from what is returned.
     """
     scored = set(footage.scored)
     step = 1 if card.luminance == "kept" else max(1, len(footage.scored) // _SAMPLES)
     looked_at = set(footage.scored[::step])
     frame_metrics = {m.card.name: cast(FrameScorer, m.scorer) for m in metrics if m.card.per_frame and m.scorer is not None}
-    waiting: deque[Future[_Scored]] = deque()
+    waiting: deque[Future[list[_Scored]]] = deque()
     results: list[_Scored] = []
 
-    def job(index: int, truth: RgbFrame, prediction: RgbFrame) -> _Scored:
+    def scored_batch(batch: Sequence[tuple[int, RgbFrame, RgbFrame]]) -> list[_Scored]:
+        return [scored_frame(*item) for item in batch]
+
+    def scored_frame(index: int, truth: RgbFrame, prediction: RgbFrame) -> _Scored:
         from colorbench.metrics.fused import measure_frame, measure_pair
 
         if index not in memo.statistics:
             memo.statistics[index] = measure_frame(truth)
         pair = _Pair(index, truth, prediction, measure_pair(truth, prediction), memo)
         values = {name: scorer.score_frame(pair) for name, scorer in frame_metrics.items()}
-        error = _luminance_error(footage, truth, prediction) if index in looked_at else None
+        error = _luminance_error(footage, pair) if index in looked_at else None
         if error is not None and card.luminance == "kept":
-            _check_luminance(footage, index, error)
+            check_kept(error, clip=footage.name, index=index)
         return _Scored(pair.statistics.prediction, values, error)
 
-    try:
+    def finish() -> ClipScores:
+        with _canceled_on_error(waiting):
+            results.extend(chain.from_iterable(future.result() for future in waiting))
+        errors = [result.luminance_error for result in results if result.luminance_error is not None]
+        return ClipScores(
+            scores=tuple(_score(metric, results, footage, memo) for metric in metrics),
+            truth=_truth_scores(metrics, footage, memo),
+            luminance_error=max(errors) if errors else None,
+        )
+
+    with _canceled_on_error(waiting):
+        batch: list[tuple[int, RgbFrame, RgbFrame]] = []
         for index, frame in enumerate(checked(frames, footage)):
             if index in scored:
-                waiting.append(executor.submit(job, index, footage.rgb(index), frame))
-                if len(waiting) > _IN_FLIGHT:
-                    results.append(waiting.popleft().result())
+                batch.append((index, footage.rgb(index), frame))
+            if len(batch) == _BATCH:
+                waiting.append(executor.submit(scored_batch, batch))
+                batch = []
+                if len(waiting) > _BATCHES_IN_FLIGHT:
+                    results.extend(waiting.popleft().result())
             advance(1)
-        results.extend(future.result() for future in waiting)
-    finally:
+        waiting.append(executor.submit(scored_batch, batch))
+    return finish
+
+
+@contextmanager
+def _canceled_on_error(waiting: Iterable[Future[list[_Scored]]]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
         for future in waiting:
             future.cancel()
-    errors = [result.luminance_error for result in results if result.luminance_error is not None]
-    return ClipScores(
-        scores=tuple(_score(metric, results, footage, memo) for metric in metrics),
-        truth=_truth_scores(metrics, footage, memo),
-        luminance_error=max(errors) if errors else None,
-    )
+        raise
 
 
 def checked(frames: Iterator[RgbFrame], footage: Footage) -> Iterator[RgbFrame]:
@@ -189,20 +202,12 @@ def checked(frames: Iterator[RgbFrame], footage: Footage) -> Iterator[RgbFrame]:
         )
 
 
-def _luminance_error(footage: Footage, truth: RgbFrame, prediction: RgbFrame) -> float:
+def _luminance_error(footage: Footage, pair: _Pair) -> float:
     """Median |L* difference| between the gray input and a colored frame."""
     from colorbench import color
 
-    return float(np.median(np.abs(color.luminance(prediction) - footage.luminance_of(truth))))
-
-
-def _check_luminance(footage: Footage, index: int, error: float) -> None:
-    if error > LUMINANCE_TOLERANCE:
-        raise MethodError(
-            f"clip {footage.name!r}, frame {index}: luminance was changed, median |L* difference| {error:.2f}",
-            wanted=f"the input's luminance (at most {LUMINANCE_TOLERANCE} in the median)",
-            remedy='end with clip.merge(index, ab), or say luminance="own" on the method\'s card',
-        )
+    gray = pair.of_truth("luminance", lambda truth: luminance_in_strips(truth, footage.luminance_of))
+    return median_difference(luminance_in_strips(pair.prediction, color.luminance), gray)
 
 
 def _score(metric: OpenMetric, results: Sequence[_Scored], footage: Footage, memo: TruthMemo) -> Score:
@@ -225,19 +230,20 @@ def _truth_scores(metrics: Sequence[OpenMetric], footage: Footage, memo: TruthMe
     """The truth's own values of the metrics that need no truth."""
     if not _has_color(footage, memo):
         return tuple(Score(metric=m.card.name, value=None, reason=NO_COLOR) for m in metrics if not m.card.needs_truth)
+    for metric in metrics:
+        if metric.scorer is not None and not metric.card.needs_truth and metric.card.name not in memo.scores:
+            memo.scores[metric.card.name] = _truth_score(metric, footage, memo)
+    return tuple(memo.scores[m.card.name] for m in metrics if m.card.name in memo.scores)
+
+
+def _truth_score(metric: OpenMetric, footage: Footage, memo: TruthMemo) -> Score:
+    if metric.card.per_frame:
+        scorer = cast(FrameScorer, metric.scorer)
+        values = [scorer.score_frame(_OfTruth(index, footage, memo)) for index in footage.scored]
+        return _mean(metric.card.name, values, footage.scored)
     histograms = np.stack([memo.statistics[index].histogram for index in footage.scored])
     evidence = ClipEvidence(prediction=histograms, truth=histograms, indices=footage.scored)
-    scores = []
-    for metric in metrics:
-        if metric.scorer is None or metric.card.needs_truth:
-            continue
-        if metric.card.per_frame:
-            scorer = cast(FrameScorer, metric.scorer)
-            values = [scorer.score_frame(_OfTruth(index, footage, memo)) for index in footage.scored]
-            scores.append(_mean(metric.card.name, values, footage.scored))
-        else:
-            scores.append(_clip_score(metric.card.name, cast(ClipScorer, metric.scorer), evidence))
-    return tuple(scores)
+    return _clip_score(metric.card.name, cast(ClipScorer, metric.scorer), evidence)
 
 
 class _OfTruth:
@@ -274,10 +280,3 @@ def _mean(name: str, values: Sequence[float], indices: Sequence[int]) -> Score:
 
 def _has_color(footage: Footage, memo: TruthMemo) -> bool:
     return any(any(memo.statistics[index].opponent) for index in footage.scored)
-
-
-def _nbytes(value: Any) -> int:
-    """Bytes of arrays and tensors in nested sequences."""
-    if isinstance(value, list | tuple):
-        return sum(_nbytes(part) for part in value)
-    return int(getattr(value, "nbytes", 64))

@@ -4,6 +4,7 @@ table.md      the table with its notes and signature
 results.json  the same with every clip's scores, unrounded
 clips.csv     a row a method, clip and metric
 frames.csv    a row a method, clip, metric and scored frame
+psnr-cdc.*    the plot, and its data
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from colorbench.atomic import replacing_file
 from colorbench.store import to_json
+from reports.figures import write_figures
 from reports.tables import markdown, terminal
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def print_result(result: Result, *, as_json: bool) -> None:
     _write(folder / "results.json", to_json(record, indent=1) + "\n")
     _write(folder / "clips.csv", result.clips.to_csv(index=False))
     _write(folder / "frames.csv", result.frames.to_csv(index=False))
+    write_figures(result.summary, folder)
     console = Console(highlight=False)
     if as_json:
         console.file.write(to_json(record, indent=1) + "\n")

@@ -68,7 +68,7 @@ def build_expert(
 
 def _hed(checkpoint: Path | None, form: Form) -> FrozenExpert:
     from bistnet.experts.hed import Hed, rename_published
-    from bistnet.experts.weights import load_strict, read_state
+    from colorbench.nets.checkpoints import load_strict, read_state
 
     network = Hed(gray="picture" if form == "paper" else "centered")
     if checkpoint is not None:
@@ -78,7 +78,7 @@ def _hed(checkpoint: Path | None, form: Form) -> FrozenExpert:
 
 def _compact_edges(checkpoint: Path | None) -> FrozenExpert:
     from bistnet.experts.compact_edges import CompactEdges
-    from bistnet.experts.weights import load_strict, read_state
+    from colorbench.nets.checkpoints import load_strict, read_state
 
     network = CompactEdges()
     if checkpoint is not None:
@@ -103,7 +103,7 @@ def _mmseg(config: Path | None, checkpoint: Path | None) -> FrozenExpert:
 def _protoseg(name: str, checkpoint: Path | None, form: Form) -> FrozenExpert:
     from bistnet.experts.hrnet import hrnet_w48
     from bistnet.experts.protoseg import ProtoSeg
-    from bistnet.experts.weights import load_strict, read_state
+    from colorbench.nets.checkpoints import load_strict, read_state
 
     classes = int(name.removeprefix("protoseg-"))
     network = ProtoSeg(hrnet_w48(), classes=classes, form=form)

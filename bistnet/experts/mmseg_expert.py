@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from bistnet.experts.gray import gray_level
-from bistnet.experts.weights import load_strict, read_state
 from colorbench.errors import ColorbenchError
+from colorbench.nets.checkpoints import load_strict, read_state
 
 
 class ConfigError(ColorbenchError):

@@ -24,6 +24,7 @@ def train_by_name(
     device: str,
     devices: int,
     workers: int,
+    until: int | None,
     watcher: Watcher,
 ) -> Trained:
     """Trains a registered network, or goes on with it.
@@ -42,13 +43,15 @@ def train_by_name(
     recipe, task = trainable.open(preset=preset, overrides=overrides, data=data)
     command = ["colorbench", "train", name, "--preset", preset, "--data", "DATA"]
     command += [part for key, value in overrides.items() for part in ("--set", f"{key}={value}")]
+    if until is not None:
+        command += ["--until", str(until)]
     return train(
         weights_name(name, label),
         task,
         recipe,
         out or Path("runs") / f"train-{name}-{label}",
         watcher=watcher,
-        place=Place(device=device, devices=devices, workers=workers),
+        place=Place(device=device, devices=devices, workers=workers, until=until),
         command=tuple(command),
     )
 

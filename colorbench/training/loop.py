@@ -51,6 +51,8 @@ class Place:
     """Processes, one a device."""
     workers: int = -1
     """Processes that make samples for each of them; -1: the cores that are left."""
+    until: int | None = None
+    """The step after which to stop for now; the same training goes on from there. None: the recipe's last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +108,9 @@ def train(
     if fabric.is_global_zero:
         folder.declare(name, recipe, task.identity)
     fabric.barrier()
-    return _Training(name, task, recipe, folder, fabric, watcher, command, log_every).run(
-        default_workers(fabric.world_size) if place.workers < 0 else place.workers
-    )
+    training = _Training(name, task, recipe, folder, fabric, watcher, command, log_every)
+    workers = default_workers(fabric.world_size) if place.workers < 0 else place.workers
+    return training.run(workers, until=min(recipe.steps, place.until or recipe.steps))
 
 
 class _Losses(nn.Module):
@@ -154,20 +156,21 @@ class _Training:
             self.turns.append((wrapped, placed, network, rate))
         self.average.to(fabric.device)
         self._sums: dict[str, Tensor] = {}
+        # Of the code that runs, whatever is checked out later.
+        self._facts = provenance.collect(seed=recipe.seed, device=fabric.device.type)
 
-    def run(self, workers: int) -> Trained:
+    def run(self, workers: int, *, until: int) -> Trained:
         first = self.fabric.is_global_zero
         if first:
-            self.watcher.started(self.recipe.steps, self.step)
-        stream = batches(
-            self.task, self.recipe, start=self.step, rank=self.fabric.global_rank, world=self.fabric.world_size, workers=workers
-        )
+            self.watcher.started(until, self.step)
+        share = {"rank": self.fabric.global_rank, "world": self.fabric.world_size, "workers": workers}
+        stream = batches(self.task, self.recipe, start=self.step, stop=until, **share)
         began = time.perf_counter()
         since, text = self.step, ""
         for batch in stream:
             self._advance(self.fabric.to_device(dict(batch)))
             self.step += 1
-            last = self.step == self.recipe.steps
+            last = self.step == until
             row = None
             if self.step % self.log_every == 0 or last:
                 row = self._log(self.step - since)
@@ -241,7 +244,7 @@ class _Training:
         self.fabric.barrier()
 
     def _provenance(self, scores: Mapping[str, float]) -> Provenance:
-        facts = provenance.collect(seed=self.recipe.seed, device=self.fabric.device.type)
+        facts = self._facts
         return Provenance(
             command=self.command,
             seed=self.recipe.seed,

@@ -43,26 +43,27 @@ class Numbers:
         return len(self.steps)
 
 
-def batches(task: Task, recipe: Recipe, *, start: int, rank: int, world: int, workers: int) -> Iterator[Batch]:
-    """The batches of steps ``start`` to the last.
+def batches(task: Task, recipe: Recipe, *, start: int, stop: int, rank: int, world: int, workers: int) -> Iterator[Batch]:
+    """The batches of some steps.
 
     Args:
         task: what is trained.
         recipe: its batch and seed.
         start: the first step.
+        stop: one past the last.
         rank: this process, of ``world``.
         world: processes of this training.
         workers: processes that make samples; 0 makes them here.
     """
     loader: DataLoader[Sample] = DataLoader(
         Samples(task, seed=recipe.seed),
-        batch_sampler=Numbers(steps=range(start, recipe.steps), batch=recipe.batch, rank=rank, world=world),
+        batch_sampler=Numbers(steps=range(start, stop), batch=recipe.batch, rank=rank, world=world),
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
         prefetch_factor=4 if workers else None,
         worker_init_fn=_quiet,
     )
-    return islice(iter(loader), recipe.steps - start)
+    return islice(iter(loader), max(0, stop - start))
 
 
 def default_workers(world: int) -> int:

@@ -6,11 +6,12 @@ Importing such a module takes no torch; ``open`` does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from colorbench.records import overridden
+from colorbench.errors import UnknownNameError
+from colorbench.records import leaves, overridden
 from colorbench.registry import Registry
 from colorbench.training.recipe import Recipe, preset_text, read_preset
 
@@ -59,6 +60,10 @@ def open_preset(preset: str, overrides: Mapping[str, str], *, folder: Path, task
     """
     recipe, settings = read_preset(preset_text(preset, folder=folder), name=preset, task=task)
     own = {field.name for field in fields(Recipe)}
+    known = own | set(leaves(asdict(settings)))
+    for key in overrides:
+        if key not in known:
+            raise UnknownNameError("key of the recipe or the task:", key, known)
     of_recipe = {key: value for key, value in overrides.items() if key in own}
     of_task = {key: value for key, value in overrides.items() if key not in own}
     return (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from colorbench.errors import ColorbenchError
 from colorbench.footage import Footage
 from colorbench.images import write_png
 from colorbench.method import Colorizer
@@ -42,10 +42,8 @@ def score_colorizer(
         protocol: a preset's name.
 
     Returns:
-        Means over the clips by metric, and each clip's PSNR as ``psnr_CLIP``.
-
-    Raises:
-        ColorbenchError: a metric has no value for a clip; the reason is said.
+        Means over the clips by metric, and each clip's PSNR as ``psnr_CLIP``. NaN where a clip has no value, as CDC has none for
+        a clip of a few frames.
     """
     rules = load_protocol(protocol, overrides={})
     metrics = [OpenMetric(METRICS.get(name).card, METRICS.get(name).open(device="cpu")) for name in METRIC_NAMES]
@@ -61,9 +59,7 @@ def score_colorizer(
                 scores = score_clip(stream, footage, card=card, metrics=metrics, memo=TruthMemo(), executor=executor)
                 rows[clip.name] = {}
                 for score in scores.scores:
-                    if score.value is None:
-                        raise ColorbenchError(f"{score.metric} has no value for {clip.name}: {score.reason}")
-                    rows[clip.name][score.metric] = score.value
+                    rows[clip.name][score.metric] = math.nan if score.value is None else score.value
                 strip = [np.concatenate([shown[index], footage.rgb(index)]) for index in dict.fromkeys(wanted)]
                 write_png(folder / f"{clip.name}.png", np.concatenate(strip, axis=1))
             finally:

@@ -21,9 +21,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from skimage import data
 from torch import Tensor
 
-from bistnet.correspondence import Mode, correspond
-from bistnet.features import CompactEncoder, Embedding, Vgg19
+from bistnet.features import Embedding
 from colorbench.color import rgb_to_lab
+from colorbench.nets.correspondence import Mode, correspond
+from colorbench.nets.encoders import CompactEncoder, Vgg19
 
 Call = Callable[[], object]
 NOTHING = 1e-10

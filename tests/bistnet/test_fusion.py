@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bistnet.correspondence import Match
 from bistnet.fusion import SHARPNESS, Form, Span, fuse, spans, temporal_weights
 from colorbench.errors import UnknownNameError, UsageError
+from colorbench.nets.correspondence import Match
 
 FORMS: tuple[Form, ...] = ("linear", "as-printed", "average", "confidence")
 

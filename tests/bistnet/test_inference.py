@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bistnet.fusion import Span, spans
 from bistnet.inference import Colored, Colorizer
-from bistnet.network import BiSTNet, Reference
+from bistnet.network import BiSTNet, Embedded, Reference
 from bistnet.options import Options, Precision
 from bistnet.settings import settings_from_dict, with_overrides
 from bistnet.upsampling import scale_chroma_up, scale_down
@@ -61,7 +61,7 @@ class Fake(nn.Module):
         self.encoded.append(tuple(l_star.shape[-2:]))
         mean = ab.mean(dim=(2, 3), keepdim=True)
         self.references.append(weakref.ref(mean))
-        return Reference(embedding=l_star, ab=mean)
+        return Reference(Embedded(l_star, None), mean, None)
 
     def forward(
         self, l_star: Tensor, first: Reference, second: Reference | None, position: Tensor, experts: Tensor | None = None
@@ -300,7 +300,7 @@ MEMORY = """
 import sys, numpy as np, torch
 from bistnet.fusion import spans
 from bistnet.inference import Colorizer
-from bistnet.network import BiSTNet
+from bistnet.network import BiSTNet, Embedded
 from bistnet.options import Options
 from bistnet.settings import load_settings, with_overrides
 count = int(sys.argv[1])

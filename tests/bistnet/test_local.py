@@ -95,5 +95,5 @@ def test_gradients_reach_query_key_values_and_where() -> None:
     ]
     inputs = [tensor.clone().requires_grad_() for tensor in tensors]
     query, key, values, where = inputs
-    match_locally(query, key, values, where, radius=1, temperature=0.1).values.square().sum().backward()
+    match_locally(query, key, values, where, radius=1, temperature=0.1).values.square().sum().backward()  # type: ignore[no-untyped-call]
     assert all(x.grad is not None and torch.isfinite(x.grad).all() and x.grad.any() for x in inputs)

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from bistnet.adversarial import generator_loss
 from bistnet.contextual import contextual_loss
 from bistnet.edges import edge_loss
-from bistnet.features import Vgg19
 from bistnet.losses import Weights, bistnet_terms, content_loss, halved, perceptual_loss, rgb_of
 from bistnet.mining import mining_loss
 from bistnet.smoothness import smoothness_loss
 from bistnet.warping import Before, temporal_loss
 from colorbench.color import rgb_to_lab
 from colorbench.errors import UsageError
+from colorbench.nets.encoders import Vgg19
 
 PLAIN = Weights(perceptual=0, contextual=0, temporal=0)
 SEEDS = torch.tensor([3, 9])

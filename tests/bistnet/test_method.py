@@ -20,6 +20,7 @@ from bistnet.method import METHODS, Bistnet, OwnBistnet
 from bistnet.network import BiSTNet
 from bistnet.settings import settings_from_dict
 from colorbench import color
+from colorbench.digest import file_digest
 from colorbench.errors import ColorbenchError, MethodError, UsageError
 from colorbench.types import Exemplar, LStar, RgbFrame
 
@@ -127,9 +128,9 @@ def test_weights_in_the_package_win_over_those_in_the_cache(bare_machine: Path, 
     cached = checkpoint(bare_machine / "cache/weights/bistnet/compact.safetensors", seed=1)
     assert DOUBLE.unavailable("compact") == ""
     first = DOUBLE.fingerprint(variant="compact", settings=settings_of(DOUBLE))
-    assert shipped.file_digest(cached) in first
+    assert file_digest(cached) in first
     packaged = checkpoint(bare_machine / "package/compact.safetensors", seed=2)
-    assert shipped.file_digest(packaged) in DOUBLE.fingerprint(variant="compact", settings=settings_of(DOUBLE))
+    assert file_digest(packaged) in DOUBLE.fingerprint(variant="compact", settings=settings_of(DOUBLE))
 
 
 def test_the_fingerprint_changes_with_the_weights(checkpoint: Callable[..., Path]) -> None:

@@ -380,14 +380,14 @@ def test_a_fine_reference_has_no_positions_in_its_padding(size: tuple[int, int])
 
 
 def test_the_color_map_is_what_the_refinement_begins_with() -> None:
-    network = tiny_network()
+    """One color in, and heads that add nothing: one color at every scale."""
+    network = tiny_network(FINE)
     for name, parameter in network.named_parameters():
         if ".head." in name:
             nn.init.zeros_(parameter)
-    l_star = frames(2)
+    l_star, chroma = frames(2), torch.tensor([30.0, -20.0]).reshape(1, 2, 1, 1)
+    first, second = (network.encode_reference(frames(seed=seed), chroma.expand(1, 2, 40, 56)) for seed in (1, 2))
     with torch.no_grad():
-        colored = network.color(
-            l_star, reference(network), reference(network, seed=2), torch.tensor([0.2, 0.9]), expert_maps(network, l_star)
-        )
-    # Three scales of bilinear means and enlargement lie between.
-    assert (colored.scales[2] - colored.color_map).abs().mean() < 0.2 * colored.color_map.abs().mean()
+        colored = network.color(l_star, first, second, torch.tensor([0.2, 0.9]), expert_maps(network, l_star))
+    for maps in (colored.color_map, *colored.scales):
+        torch.testing.assert_close(maps, chroma.expand_as(maps), rtol=1e-4, atol=1e-3)

@@ -22,8 +22,8 @@ from bistnet.refinement import (
 )
 from bistnet.release import FUSION_CHANNELS, load_fusion_net, recognize
 from bistnet.settings import RefinementSettings, load_settings
-from bistnet.unet import ColorVidUNet
 from colorbench.errors import WeightsError
+from colorbench.nets.colorvid import ColorVidUNet
 
 Net = TypeVar("Net", bound=nn.Module)
 

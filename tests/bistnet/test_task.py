@@ -2,62 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import pytest
 import torch
-from skimage import data as photographs
 
 from bistnet.checkpoint import load_checkpoint
 from bistnet.task import BistnetTask
-from bistnet.training import TRAINABLES
 from colorbench.errors import DatasetError, UnknownNameError, UsageError
 from colorbench.training.recipe import Recipe
 from colorbench.training.stream import Samples
 from colorbench.training.task import Provenance
 
-BARE = 'overrides=["experts.semantic=none","experts.edges=none","features.width=8","refinement.width=8","refinement.depth=1"]'
+BARE = '["experts.semantic=none","experts.edges=none","features.width=8","refinement.width=8","refinement.depth=1"]'
+Open = Callable[..., tuple[Recipe, BistnetTask]]
 PROVENANCE = Provenance(
     command=("colorbench", "train"), seed=3, steps=7, seconds=1.5, commit="abc", scores={"psnr": 30.0}, hardware="a machine"
 )
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two clips, one of them for validation, and two photographs."""
-    root = tmp_path_factory.mktemp("data")
-    for name, picture in (("pan", photographs.coffee()), ("held-out", photographs.chelsea())):
-        (root / "clips" / name).mkdir(parents=True)
-        for index in range(14):
-            window = np.ascontiguousarray(picture[40 : 40 + 128, 20 + 2 * index : 20 + 2 * index + 192, ::-1])
-            cv2.imwrite(str(root / "clips" / name / f"{index:05d}.png"), window)
-    (root / "stills").mkdir()
-    for index, picture in enumerate((photographs.astronaut(), photographs.rocket())):
-        cv2.imwrite(str(root / "stills" / f"{index}.png"), np.ascontiguousarray(picture[::2, ::2, ::-1]))
-    return root
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLORBENCH_CACHE", str(root / "cache"))
-
-
-def opened(root: Path, changes: Mapping[str, str] | None = None, *, preset: str = "compact") -> tuple[Recipe, BistnetTask]:
-    overrides = {
-        "clips": '["clips"]',
-        "photographs": '["stills"]',
-        "validation": '["held-out"]',
-        "height": "128",
-        "triplets.size": "[64, 96]",
-        "triplets.least_span": "6",
-        **dict([BARE.split("=", 1)]),
-        **(changes or {}),
-    }
-    return TRAINABLES[0].open(preset=preset, overrides=overrides, data=root)
 
 
 def batch_of(task: BistnetTask, numbers: range) -> dict[str, torch.Tensor]:
@@ -66,38 +30,38 @@ def batch_of(task: BistnetTask, numbers: range) -> dict[str, torch.Tensor]:
     return {key: torch.stack([item[key] for item in items]) for key in items[0]}
 
 
-def test_losses_are_finite_and_reach_every_trained_parameter(root: Path) -> None:
-    _, task = opened(root)
+def test_losses_are_finite_and_reach_every_trained_parameter(open_task: Open) -> None:
+    _, task = open_task()
     terms = task.losses(batch_of(task, range(4)))
     assert set(terms) == {"edge", "hem", "content", "match"}
-    torch.stack(list(terms.values())).sum().backward()
+    torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
     without = [name for name, p in task.network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
     assert without == []
     assert all(torch.isfinite(p.grad).all() for p in task.network.parameters() if p.grad is not None)
 
 
-def test_a_batch_split_in_two_has_the_mean_of_the_halves(root: Path) -> None:
-    _, task = opened(root)
+def test_a_batch_split_in_two_has_the_mean_of_the_halves(open_task: Open) -> None:
+    _, task = open_task()
     whole = task.losses(batch_of(task, range(4)))
     halves = [task.losses(batch_of(task, numbers)) for numbers in (range(2), range(2, 4))]
     for name, value in whole.items():
-        assert float(value) == pytest.approx((float(halves[0][name]) + float(halves[1][name])) / 2, rel=1e-5)
+        assert value.item() == pytest.approx((halves[0][name].item() + halves[1][name].item()) / 2, rel=1e-5)
 
 
-def test_validation_clips_are_not_trained_on(root: Path) -> None:
-    _, task = opened(root)
+def test_validation_clips_are_not_trained_on(open_task: Open) -> None:
+    _, task = open_task()
     assert [reel.name for reel in task.material] == ["pan", "0", "1"]
     assert [clip.name for clip in task.validation] == ["held-out"]
 
 
-def test_the_seed_decides_the_first_weights(root: Path) -> None:
-    first, again, other = (opened(root, {"seed": seed})[1].network.state_dict() for seed in ("0", "0", "1"))
+def test_the_seed_decides_the_first_weights(open_task: Open) -> None:
+    first, again, other = (open_task({"seed": seed})[1].network.state_dict() for seed in ("0", "0", "1"))
     assert all(torch.equal(first[key], again[key]) for key in first)
     assert any(not torch.equal(first[key], other[key]) for key in first)
 
 
-def test_validation_scores_the_clip_and_draws_it(root: Path, tmp_path: Path) -> None:
-    _, task = opened(root)
+def test_validation_scores_the_clip_and_draws_it(open_task: Open, tmp_path: Path) -> None:
+    _, task = open_task()
     scores = task.validate(task.network.eval(), tmp_path)
     assert set(scores) == {"psnr", "ssim", "cdc", "colorfulness", "psnr_held-out"}
     assert scores["psnr"] == scores["psnr_held-out"] > 15
@@ -106,8 +70,8 @@ def test_validation_scores_the_clip_and_draws_it(root: Path, tmp_path: Path) -> 
     assert strip.shape == (2 * 224, 3 * 384, 3)
 
 
-def test_saved_weights_load_with_their_card(root: Path, tmp_path: Path) -> None:
-    _, task = opened(root)
+def test_saved_weights_load_with_their_card(open_task: Open, tmp_path: Path) -> None:
+    _, task = open_task()
     path = tmp_path / "compact.safetensors"
     task.save(path, task.network, PROVENANCE)
     network, card = load_checkpoint(path)
@@ -118,16 +82,15 @@ def test_saved_weights_load_with_their_card(root: Path, tmp_path: Path) -> None:
     assert all(torch.allclose(value, own[key], atol=1e-2) for key, value in network.state_dict().items())
 
 
-def test_a_training_may_begin_from_other_weights(root: Path, tmp_path: Path) -> None:
-    _, task = opened(root)
+def test_a_training_may_begin_from_other_weights(open_task: Open, tmp_path: Path) -> None:
+    _, task = open_task()
     path = tmp_path / "compact.safetensors"
     task.save(path, task.network, PROVENANCE)
-    _, single = opened(
-        root,
+    _, single = open_task(
         {
             "begin": str(path),
             "seed": "8",
-            "overrides": BARE.split("=", 1)[1].replace("]", ',"fusion.references=1"]'),
+            "overrides": BARE.replace("]", ',"fusion.references=1"]'),
             "triplets.references": "1",
         },
     )
@@ -151,30 +114,30 @@ def test_a_training_may_begin_from_other_weights(root: Path, tmp_path: Path) -> 
     ],
     ids=str,
 )
-def test_what_is_wrong_is_named(root: Path, changes: dict[str, str], error: type[Exception], message: str) -> None:
+def test_what_is_wrong_is_named(open_task: Open, changes: dict[str, str], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        opened(root, changes)
+        open_task(changes)
 
 
-def test_unknown_presets_are_named(root: Path) -> None:
+def test_unknown_presets_are_named(open_task: Open) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'compact'"):
-        opened(root, preset="compakt")
+        open_task(preset="compakt")
 
 
 @pytest.mark.slow
-def test_one_clip_is_learned_by_heart_in_200_steps(root: Path) -> None:
+def test_one_clip_is_learned_by_heart_in_200_steps(open_task: Open) -> None:
     """Above 38 dB on the chroma of a clip without disturbances: the plumbing from samples to gradients has no leak."""
     settings: dict[str, Any] = {
         "photographs": "[]", "triplets.photograph_share": "0", "triplets.recolored": "0", "triplets.flip": "0",
         "triplets.reversal": "0", "triplets.window": "[1.0, 1.0]", "triplets.single": "0",
     }  # fmt: skip
     settings |= {f"triplets.disturbances.{name}": "0" for name in ("chroma", "mirrored", "occluded", "reframed", "degraded")}
-    _, task = opened(root, settings)
+    _, task = open_task(settings)
     optimizer = torch.optim.Adam(task.network.parameters(), lr=2e-3)
     for step in range(200):
         terms = task.losses(batch_of(task, range(2 * step, 2 * step + 2)))
         optimizer.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     batch = batch_of(task, range(1000, 1008))
     frames = batch["l_star"].shape[1]
@@ -187,3 +150,49 @@ def test_one_clip_is_learned_by_heart_in_200_steps(root: Path) -> None:
 
     found, true = (lab_to_rgb(torch.cat((l_star, chroma), dim=1).movedim(1, -1)) for chroma in (ab, batch["ab"].flatten(0, 1)))
     assert -10 * float((found - true).square().mean().log10()) > 38
+
+
+def test_the_temporal_term_compares_with_the_frame_before_of_the_same_sample(open_task: Open) -> None:
+    changes = {"losses.temporal": "0.02", "triplets.consecutive": "true", "triplets.frames": "3"}
+    _, task = open_task(changes)
+    batch = batch_of(task, range(2))
+    assert batch["flow"].shape == (2, 3, 2, 64, 96)
+    assert not batch["mask"][:, 0].any()
+    assert batch["mask"][:, 1:].float().mean() > 0.3
+    together = task.losses(batch)["temporal"].item()
+    alone = [task.losses({key: value[n : n + 1] for key, value in batch.items()})["temporal"].item() for n in range(2)]
+    assert together == pytest.approx(sum(alone) / 2, rel=1e-4)
+    assert together > 0
+
+
+def test_a_critic_judges_what_the_losses_have_seen(open_task: Open) -> None:
+    _, task = open_task({"losses.adversarial": "0.2", "triplets.size": "[64, 128]"})
+    assert task.critic is not None
+    batch = batch_of(task, range(2))
+    terms = task.losses(batch)
+    assert "adversarial" in terms
+    terms["adversarial"].backward(retain_graph=True)  # type: ignore[no-untyped-call]
+    assert all(p.grad is None for p in task.critic.parameters())
+    task.critic_losses(batch)["loss"].backward()  # type: ignore[no-untyped-call]
+    assert any(p.grad is not None and p.grad.any() for p in task.critic.parameters())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"losses.temporal": "0.02"}, "at least two consecutive frames"), ({"losses.contextual": "0.2"}, "set vgg to the path")],
+    ids=str,
+)
+def test_terms_say_what_they_need(open_task: Open, changes: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        open_task(changes)
+
+
+def test_the_papers_recipe_is_as_printed() -> None:
+    import tomllib
+    from importlib import resources
+
+    table = tomllib.loads((resources.files("bistnet") / "recipes/bistnet/paper.toml").read_text(encoding="utf-8"))
+    recipe, losses = table["recipe"], table["task"]["losses"]
+    assert (recipe["optimizer"], recipe["learning_rate"], recipe["schedule"], recipe["batch"]) == ("adam", 2e-4, "constant", 8)
+    assert (losses["edge"], losses["hem"], losses["c"]) == (2.0, 2.0, 1.0)
+    assert table["task"]["triplets"]["size"] == [224, 384]

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,9 @@ from colorbench.api import Result
 from colorbench.errors import DatasetError, MetricError, StoreError, UnknownNameError, UsageError
 from colorbench.frames import open_frames, read_image, write_png
 from colorbench.method import GrayClip
+from colorbench.plan import Plan
 from colorbench.registry import Entry
+from colorbench.store import UnitRecord
 from colorbench.types import Exemplar, Luminance, MethodCard, RgbFrame, Variant
 
 MakeClips = Callable[..., Path]
@@ -445,6 +448,61 @@ def test_an_interrupted_run_exits_with_130_and_keeps_what_was_done(make_clips: M
     assert process.returncode == 130, errors
     assert "the same command goes on" in errors
     assert unit_files(tmp_path / "run")
+
+
+def test_a_unit_is_stored_while_the_next_one_is_at_work(
+    register: Callable[..., Fake], run: Callable[..., Result], tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def waits(clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[RgbFrame]:
+        wait_for_units(tmp_path / "run", 2 * len(seen) + 1)
+        seen.append(len(unit_files(tmp_path / "run")))
+        yield from plain(clip, exemplars)
+
+    register("plain", plain)
+    register("waits", waits)
+    assert run(["plain", "waits"]).complete
+    assert seen == [1, 3]
+
+
+class Diary:
+    """Writes down what a run tells."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.threads: set[int] = set()
+
+    def planned(self, plan: Plan, *, stored: int) -> None:
+        self.lines.append(f"{plan.unit_count} planned, {stored} stored")
+
+    def unit_started(self, label: str, clip: str, frames: int) -> None:
+        self.lines.append(f"{label} on {clip} starts")
+
+    def advance(self, frames: int) -> None:
+        self.threads.add(threading.get_ident())
+
+    def unit_ended(self, record: UnitRecord) -> None:
+        self.threads.add(threading.get_ident())
+        self.lines.append(f"{record.label} on {record.clip} {record.status}")
+
+    def waiting(self, units: int) -> None:
+        self.lines.append(f"{units} elsewhere")
+
+
+def test_each_unit_is_told_once_in_order_and_in_the_callers_thread(
+    register: Callable[..., Fake], run: Callable[..., Result]
+) -> None:
+    register("plain", plain)
+    register("brighter", brighter)
+    diary = Diary()
+    assert not run(["plain", "brighter"], progress=diary).complete
+    assert diary.threads == {threading.get_ident()}
+    assert diary.lines[0] == "4 planned, 0 stored"
+    units = [f"{label} on {clip}" for clip in ("one", "two") for label in ("plain", "brighter")]
+    assert [line for line in diary.lines if line.endswith("starts")] == [f"{unit} starts" for unit in units]
+    ended = [line for line in diary.lines if line.endswith(("done", "failed"))]
+    assert ended == [f"{unit} {'done' if 'plain' in unit else 'failed'}" for unit in units]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs root to mount a small disk")

@@ -15,9 +15,9 @@ from torch.nn import functional
 from bistnet.experts import build_expert
 from bistnet.experts.gray import gray_level
 from bistnet.experts.hed import BGR_MEAN, PARAMETERS, Hed, rename_published
-from bistnet.experts.weights import load_strict
 from colorbench.color import merge_luminance
 from colorbench.errors import WeightsError
+from colorbench.nets.checkpoints import load_strict
 
 # Section 10 of the facts: stage, indices of its convolutions, channels.
 LAYOUT = (

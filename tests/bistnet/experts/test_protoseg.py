@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from bistnet.experts import build_expert
 from bistnet.experts.hrnet import branch_features, hrnet_w48
 from bistnet.experts.protoseg import MEAN, STD, ProtoSeg
-from bistnet.experts.weights import load_strict
 from colorbench.errors import WeightsError
+from colorbench.nets.checkpoints import load_strict
 
 
 @pytest.fixture(scope="module")

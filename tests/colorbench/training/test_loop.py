@@ -203,3 +203,21 @@ def test_averages_without_decay_are_the_weights(tmp_path: Path) -> None:
     found = weights(tmp_path / "run")
     plain = [key for key in found if not key.startswith("average")]
     assert all(torch.equal(found[key], found[f"average {key}"]) for key in plain)
+
+
+def test_a_training_in_pieces_is_the_whole_one(tmp_path: Path) -> None:
+    go(Line(), tmp_path / "whole")
+    for until in (7, 7, 22, None):
+        place = Place(device="cpu", workers=0, until=until)
+        result = train("line", Line(), Recipe(**RECIPE), tmp_path / "pieces", watcher=Quiet(), place=place, log_every=5)
+    assert result.steps == 30
+    whole, pieces = weights(tmp_path / "whole"), weights(tmp_path / "pieces")
+    assert all(torch.equal(whole[key], pieces[key]) for key in whole)
+
+
+def test_workers_change_nothing(tmp_path: Path) -> None:
+    go(Line(), tmp_path / "none", steps=6)
+    place = Place(device="cpu", workers=2)
+    train("line", Line(), Recipe(**{**RECIPE, "steps": 6}), tmp_path / "two", watcher=Quiet(), place=place, log_every=5)
+    none, two = weights(tmp_path / "none"), weights(tmp_path / "two")
+    assert all(torch.equal(none[key], two[key]) for key in none)

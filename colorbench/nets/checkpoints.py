@@ -1,4 +1,4 @@
-"""Checkpoints of experts: read without running what is in them, loaded strictly.
+"""Checkpoints of others: read without running what is in them, loaded strictly.
 
 safetensors hold tensors only. Files of ``torch.save`` are pickles, which can name any function to be called while they are read;
 ``torch.load(weights_only=True)`` refuses those that name anything but tensors and plain containers.

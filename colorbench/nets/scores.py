@@ -13,8 +13,8 @@ from torch import Tensor
 PART = 32
 """Channels that are added up in one go. Sums of sums: a third of the rounding error of one long sum, for a sixth more time."""
 
-_CHUNK = {"cpu": 2**22}
-"""Scores held at once, by device type. 16 MiB on a CPU: with less, threads that other work holds up are waited for more often
+_CHUNK = {"cpu": 2**21}
+"""Scores held at once, by device type. 8 MiB on a CPU: with less, threads that other work holds up are waited for more often
 than the cache gains."""
 _CHUNK_ELSEWHERE = 2**25
 _WINNERS = 8192
@@ -25,7 +25,7 @@ _REFINED_COLUMNS = 2048
 def row_slices(q: Tensor, k: Tensor) -> Iterator[slice]:
     """Rows of (n, m) scores in chunks of one size, the last one maybe smaller.
 
-    >>> list(row_slices(torch.empty(4, 100), torch.empty(4, 2**16)))
+    >>> list(row_slices(torch.empty(4, 100), torch.empty(4, 2**15)))
     [slice(0, 64, None), slice(64, 100, None)]
     """
     n, m = q.shape[1], k.shape[1]

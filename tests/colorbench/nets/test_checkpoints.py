@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from bistnet.experts.weights import load_strict, read_state
 from colorbench.errors import WeightsError
+from colorbench.nets.checkpoints import load_strict, read_state
 
 
 class Malicious:

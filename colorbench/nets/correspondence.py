@@ -25,8 +25,8 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
-from bistnet.scores import exact_best, row_slices, scores_of
 from colorbench.errors import UnknownNameError, UsageError
+from colorbench.nets.scores import exact_best, row_slices, scores_of
 
 Mode = Literal["soft", "hard"]
 

@@ -14,12 +14,13 @@ from skimage import data
 from torch import Tensor
 from torch.nn.attention import SDPBackend
 
-from bistnet import correspondence, scores
-from bistnet.correspondence import Match, Mode, correspond
-from bistnet.features import CompactEncoder, Embedding
-from bistnet.scores import exact_best
+from bistnet.features import Embedding
 from colorbench.color import rgb_to_lab
 from colorbench.errors import UnknownNameError, UsageError
+from colorbench.nets import correspondence, scores
+from colorbench.nets.correspondence import Match, Mode, correspond
+from colorbench.nets.encoders import CompactEncoder
+from colorbench.nets.scores import exact_best
 
 Case = tuple[Tensor, Tensor, Tensor]
 CHUNK = scores._CHUNK["cpu"]
@@ -302,7 +303,7 @@ def test_an_unknown_mode_is_named_with_the_nearest() -> None:
 MEASURE = """
 import re, sys, torch
 import torch.nn.functional as F
-from bistnet.correspondence import correspond
+from colorbench.nets.correspondence import correspond
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read()).group(1)) / 1e3

@@ -1,8 +1,8 @@
 """VGG19's weights, from the three files that people have: Gatys' ``vgg19_conv.pth``, torchvision's and Keras'.
 
-All become Gatys' layout, which :class:`bistnet.features.Vgg19` is: BGR in [0, 255] minus its mean. Gatys' and Keras' weights stem
-from the same Caffe model and take the same input. torchvision's were trained apart, on RGB in [0, 1] minus another mean, divided
-by a standard deviation; what it does to a picture is linear, so it is folded into conv1_1:
+All become Gatys' layout, which :class:`colorbench.nets.encoders.Vgg19` is: BGR in [0, 255] minus its mean. Gatys' and Keras'
+weights stem from the same Caffe model and take the same input. torchvision's were trained apart, on RGB in [0, 1] minus another
+mean, divided by a standard deviation; what it does to a picture is linear, so it is folded into conv1_1:
 
     w (x_rgb - mean_t) / std + b  =  w' 255 (x_bgr - mean) + b'
     w' = flip(w / (255 std)),   b' = b + sum w (mean - mean_t) / std
@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bistnet.experts.weights import load_strict, read_state
-from bistnet.features import BGR_MEAN, Vgg19
 from colorbench.errors import WeightsError
+from colorbench.nets.checkpoints import load_strict, read_state
+from colorbench.nets.encoders import BGR_MEAN, Vgg19
 
 _RGB_MEAN, _RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _FIRST = "conv1_1.weight"

@@ -1,0 +1,140 @@
+"""DeepExemplar (Zhang et al., Deep Exemplar-based Video Colorization, CVPR 2019), written from its published facts.
+
+Correspondence with one exemplar by learned embeddings of VGG19's features, then a U-Net that also sees what it made of the frame
+before. docs/design/deepexemplar.md says what was compared with the authors' code and where a choice was left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from colorbench.errors import UsageError
+from colorbench.types import MethodCard, Setting, Variant
+
+if TYPE_CHECKING:
+    from baselines.deepexemplar_networks.coloring import ReleasedColorizer, Working
+
+WEIGHTS = "deepexemplar"
+"""In the manifest of weights; its archive is unpacked to ``<cache>/weights/deepexemplar``."""
+
+FILES = ("nonlocal_net_iter_76000.pth", "colornet_iter_76000.pth", "vgg19_conv.pth")
+"""Of the authors' release v1.0, at any depth in that folder: WarpNet, ColorVidNet, VGG19's convolutions."""
+
+CHOICES = {"fit": ("crop", "stretch"), "propagate": ("no", "yes")}
+
+
+@dataclass(frozen=True, slots=True)
+class DeepExemplarMethod:
+    """The registered method."""
+
+    card: MethodCard
+
+    def unavailable(self, variant: str) -> str:  # noqa: ARG002
+        """See Method."""
+        from colorbench.weights import weights_missing, weights_root
+
+        reason = weights_missing(WEIGHTS)
+        lacking = [name for name in FILES if not any((weights_root() / WEIGHTS).rglob(name))]
+        return f"no {', '.join(lacking)}: {reason}" if reason and lacking else reason
+
+    def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:
+        """See Method. The files, and whose smoothing filter it is.
+
+        Raises:
+            UsageError: a setting means nothing.
+        """
+        from baselines.deepexemplar_networks.smoothing import smoother_name
+        from colorbench.digest import file_digest
+        from colorbench.weights import require_weights
+
+        parse_working(settings)
+        present = not self.unavailable(variant)
+        digests = " ".join(file_digest(require_weights(WEIGHTS, name)) for name in FILES) if present else "no weights"
+        smoother = smoother_name()
+        return f"{digests} smoothing {smoother} {version('scipy') if smoother == 'own' else _opencv_version()}"
+
+    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> ReleasedColorizer:  # noqa: ARG002
+        """See Method.
+
+        Raises:
+            UsageError: a setting means nothing.
+            WeightsError: its weights are not on this machine, damaged or others.
+        """
+        from baselines.deepexemplar_networks.coloring import ReleasedColorizer
+        from baselines.deepexemplar_networks.loading import load_released
+        from colorbench.weights import require_weights
+
+        working = parse_working(settings)
+        warp, color, vgg = (require_weights(WEIGHTS, name) for name in FILES)
+        return ReleasedColorizer(load_released(warp=warp, color=color, vgg=vgg), working=working, device=device)
+
+
+def parse_working(settings: Mapping[str, str]) -> Working:
+    """Settings as text to Working.
+
+    Raises:
+        UsageError: a value that is none.
+    """
+    from baselines.deepexemplar_networks.coloring import Working
+
+    for name, known in CHOICES.items():
+        if settings[name] not in known:
+            raise UsageError(f"{name} = {settings[name]!r}", wanted=f"one of {', '.join(known)}", remedy=f"change {name}")
+    rows, _, columns = settings["size"].partition("x")
+    sides = [int(side) if side.isascii() and side.isdigit() else 0 for side in (rows, columns)]
+    if min(sides) < 64 or sides[0] % 16 or sides[1] % 32:
+        raise UsageError(
+            f"size = {settings['size']!r}",
+            wanted="ROWSxCOLUMNS, at least 64x64, rows a multiple of 16 and columns of 32, such as 432x768",
+            remedy="change size",
+        )
+    return Working(
+        size=(sides[0], sides[1]),
+        fit="stretch" if settings["fit"] == "stretch" else "crop",
+        propagate=settings["propagate"] == "yes",
+    )
+
+
+def _opencv_version() -> str:
+    import cv2
+
+    return str(cv2.__version__)
+
+
+METHODS = (
+    DeepExemplarMethod(
+        MethodCard(
+            name="deepexemplar",
+            kind="exemplar",
+            summary="DeepExemplar, colors matched in the first exemplar and carried on from frame to frame",
+            variants=(
+                Variant(
+                    name="official",
+                    summary="the authors' weights and preparation",
+                    exemplars=(1, 1),
+                    trained_on=("videvo", "hollywood2", "imagenet"),
+                    weights="the authors' release v1.0 (MIT), 3 files",
+                ),
+            ),
+            licence="MIT",
+            paper="Zhang et al., Deep Exemplar-based Video Colorization, CVPR 2019, arXiv 1906.09909",
+            devices=("cpu", "cuda"),
+            settings=(
+                Setting(name="size", summary="rows x columns that frames are brought to; networks see half", default="432x768"),
+                Setting(
+                    name="fit",
+                    summary="crop: the authors' center cut, margins take the nearest chroma; stretch: the whole frame",
+                    default="crop",
+                ),
+                Setting(
+                    name="propagate",
+                    summary="yes: the exemplar stands for the frame before the first, the authors' --frame_propagate",
+                    default="no",
+                ),
+            ),
+        )
+    ),
+)
