@@ -14,7 +14,7 @@ $(READY): pyproject.toml constraints.txt
 
 # The main job on the embedded demo clips.
 run: $(READY)
-	$(BIN)/colorbench run --methods flow,flow:single,exemplar-hold,gray --dataset demo --protocol bistnet --out runs/demo
+	$(BIN)/colorbench run --methods bistnet,bistnet-single,flow,flow:single,exemplar-hold,gray --dataset demo --protocol bistnet --out runs/demo
 
 test: $(READY)
 	$(BIN)/python -m pytest -q

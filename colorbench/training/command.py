@@ -46,7 +46,7 @@ def train_by_name(
     if until is not None:
         command += ["--until", str(until)]
     return train(
-        weights_name(name, label),
+        trainable.card.stem.format(name=name, preset=label),
         task,
         recipe,
         out or Path("runs") / f"train-{name}-{label}",
@@ -54,15 +54,6 @@ def train_by_name(
         place=Place(device=device, devices=devices, workers=workers, until=until),
         command=tuple(command),
     )
-
-
-def weights_name(name: str, preset: str) -> str:
-    """What the weights are called: the preset, with the network's name before it where it is another.
-
-    >>> weights_name("bistnet", "compact"), weights_name("edges", "edges")
-    ('bistnet-compact', 'edges')
-    """
-    return preset if preset == name else f"{name}-{preset}"
 
 
 def describe_trained(trained: Trained) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 import numpy as np
@@ -61,9 +62,10 @@ def batches(task: Task, recipe: Recipe, *, start: int, stop: int, rank: int, wor
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
         prefetch_factor=4 if workers else None,
-        worker_init_fn=_quiet,
     )
-    return islice(iter(loader), max(0, stop - start))
+    with _one_thread():
+        ahead = iter(loader)
+    return islice(ahead, max(0, stop - start))
 
 
 def default_workers(world: int) -> int:
@@ -72,8 +74,15 @@ def default_workers(world: int) -> int:
     return max(0, min(8, cores // world - 1))
 
 
-def _quiet(_: int) -> None:
-    """Workers take one thread each."""
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenCV without threads of its own, for workers forked inside: they inherit its pool, but none of the pool's threads, and
+    would wait for them forever, even to be told to take fewer."""
     import cv2
 
+    before = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

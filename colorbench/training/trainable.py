@@ -29,6 +29,8 @@ class TrainableCard:
     """The first is the default."""
     data: str
     """What ``--data`` names, for help and messages."""
+    stem: str = "{name}-{preset}"
+    """Of the file of weights, as whoever loads them looks for it."""
 
 
 class Trainable(Protocol):

@@ -215,9 +215,19 @@ def test_a_training_in_pieces_is_the_whole_one(tmp_path: Path) -> None:
     assert all(torch.equal(whole[key], pieces[key]) for key in whole)
 
 
-def test_workers_change_nothing(tmp_path: Path) -> None:
-    go(Line(), tmp_path / "none", steps=6)
+class Resized(Line):
+    """Samples that OpenCV makes, with threads where it has some."""
+
+    def sample(self, number: int, rng: np.random.Generator) -> Sample:
+        import cv2
+
+        cv2.resize(np.zeros((400, 400, 3), np.uint8), (900, 900), interpolation=cv2.INTER_LANCZOS4)
+        return super().sample(number, rng)
+
+
+def test_workers_change_nothing_even_after_opencv_had_threads(tmp_path: Path) -> None:
+    go(Resized(), tmp_path / "none", steps=6)
     place = Place(device="cpu", workers=2)
-    train("line", Line(), Recipe(**{**RECIPE, "steps": 6}), tmp_path / "two", watcher=Quiet(), place=place, log_every=5)
+    train("line", Resized(), Recipe(**{**RECIPE, "steps": 6}), tmp_path / "two", watcher=Quiet(), place=place, log_every=5)
     none, two = weights(tmp_path / "none"), weights(tmp_path / "two")
     assert all(torch.equal(none[key], two[key]) for key in none)
