@@ -56,6 +56,7 @@ def psnr_cdc(summary: Summary) -> Figure | None:
     if not shown:
         return None
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=_INCHES, layout="constrained")
     axes = figure.add_subplot()
@@ -81,6 +82,7 @@ def psnr_cdc(summary: Summary) -> Figure | None:
     axes.set_xlabel("CDC (near the line is better)", fontsize=7.5)
     axes.set_ylabel("PSNR in dB (higher is better)", fontsize=7.5)
     axes.tick_params(labelsize=6.5)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.margins(x=0.15, y=0.15)
     axes.grid(color="0.9", linewidth=0.5)
     axes.legend(fontsize=6, loc="best", framealpha=0.9)
