@@ -228,3 +228,15 @@ def test_a_row_of_random_weights_says_so(
     result = CliRunner().invoke(main, ["run", *asked, "--out", str(bare_machine / "run"), *common])
     assert result.exit_code == 0, result.output
     assert "mine (untrained)" in result.stdout
+
+
+@pytest.mark.slow
+def test_the_papers_size_colors_a_demo_clip_with_random_weights_and_says_so(tmp_path: Path) -> None:
+    """VGG19, ProtoSeg, HED and the wide U-Nets, end to end on a CPU."""
+    from cli import main
+
+    asked = ["--methods", "paper=bistnet:untrained", "--set", "paper.untrained=yes", "--set", "paper.preset=paper"]
+    limits = ["--clips", "cat-handheld", "--override", "max_frames=11", "--metrics", "psnr", "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, ["run", *asked, "--device", "cpu", "--dataset", "demo", *limits])
+    assert result.exit_code == 0, result.output
+    assert "paper (untrained)" in result.stdout
