@@ -70,9 +70,9 @@ def test_a_run_prints_the_table_and_keeps_it(options: list[str], tmp_path: Path)
         "results.json",
         "clips.csv",
         "frames.csv",
-            "psnr-cdc.svg",
-            "psnr-cdc.png",
-            "psnr-cdc.csv",
+        "psnr-cdc.svg",
+        "psnr-cdc.png",
+        "psnr-cdc.csv",
     }
 
 
