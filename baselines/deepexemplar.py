@@ -9,19 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from colorbench.errors import UsageError
+from colorbench.training.trainable import OpenTask, Preset, TrainableCard
 from colorbench.types import MethodCard, Setting, Variant
 
 if TYPE_CHECKING:
-    from baselines.deepexemplar_networks.coloring import ReleasedColorizer, Working
+    from baselines.deepexemplar_networks.coloring import Working
+    from colorbench.method import Colorizer
 
 WEIGHTS = "deepexemplar"
 """In the manifest of weights; its archive is unpacked to ``<cache>/weights/deepexemplar``."""
 
 FILES = ("nonlocal_net_iter_76000.pth", "colornet_iter_76000.pth", "vgg19_conv.pth")
 """Of the authors' release v1.0, at any depth in that folder: WarpNet, ColorVidNet, VGG19's convolutions."""
+
+COMPACT = Path(__file__).parent / "weights" / "deepexemplar-compact.safetensors"
+"""Trained by this project."""
 
 CHOICES = {"fit": ("crop", "stretch"), "propagate": ("no", "yes")}
 
@@ -32,8 +38,10 @@ class DeepExemplarMethod:
 
     card: MethodCard
 
-    def unavailable(self, variant: str) -> str:  # noqa: ARG002
+    def unavailable(self, variant: str) -> str:
         """See Method."""
+        if variant == "compact":
+            return "" if COMPACT.is_file() else f"no {COMPACT.name} in the package: train it with colorbench train deepexemplar"
         from colorbench.weights import weights_missing, weights_root
 
         reason = weights_missing(WEIGHTS)
@@ -41,7 +49,7 @@ class DeepExemplarMethod:
         return f"no {', '.join(lacking)}: {reason}" if reason and lacking else reason
 
     def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:
-        """See Method. The files, and whose smoothing filter it is.
+        """See Method. The files, and of the official variant whose smoothing filter it is.
 
         Raises:
             UsageError: a setting means nothing.
@@ -51,18 +59,24 @@ class DeepExemplarMethod:
         from colorbench.weights import require_weights
 
         parse_working(settings)
+        if variant == "compact":
+            return file_digest(COMPACT) if COMPACT.is_file() else "no weights"
         present = not self.unavailable(variant)
         digests = " ".join(file_digest(require_weights(WEIGHTS, name)) for name in FILES) if present else "no weights"
         smoother = smoother_name()
         return f"{digests} smoothing {smoother} {version('scipy') if smoother == 'own' else _opencv_version()}"
 
-    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> ReleasedColorizer:  # noqa: ARG002
+    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> Colorizer:
         """See Method.
 
         Raises:
             UsageError: a setting means nothing.
             WeightsError: its weights are not on this machine, damaged or others.
         """
+        if variant == "compact":
+            from baselines.deepexemplar_networks.compact import CompactColorizer, load_compact
+
+            return CompactColorizer(load_compact(COMPACT), device=device)
         from baselines.deepexemplar_networks.coloring import ReleasedColorizer
         from baselines.deepexemplar_networks.loading import load_released
         from colorbench.weights import require_weights
@@ -118,23 +132,54 @@ METHODS = (
                     trained_on=("videvo", "hollywood2", "imagenet"),
                     weights="the authors' release v1.0 (MIT), 3 files",
                 ),
+                Variant(
+                    name="compact",
+                    summary="the same design small, trained by this project",
+                    exemplars=(1, 1),
+                    trained_on=("davis", "bsds500"),
+                    weights="in the package",
+                ),
             ),
             licence="MIT",
             paper="Zhang et al., Deep Exemplar-based Video Colorization, CVPR 2019, arXiv 1906.09909",
             devices=("cpu", "cuda"),
             settings=(
-                Setting(name="size", summary="rows x columns that frames are brought to; networks see half", default="432x768"),
+                Setting(
+                    name="size",
+                    summary="official: rows x columns that frames are brought to; networks see half",
+                    default="432x768",
+                ),
                 Setting(
                     name="fit",
-                    summary="crop: the authors' center cut, margins take the nearest chroma; stretch: the whole frame",
+                    summary="official: crop, the authors' center cut, margins take the nearest chroma; stretch, the whole frame",
                     default="crop",
                 ),
                 Setting(
                     name="propagate",
-                    summary="yes: the exemplar stands for the frame before the first, the authors' --frame_propagate",
+                    summary="official: yes, the exemplar stands for the frame before the first, the authors' --frame_propagate",
                     default="no",
                 ),
             ),
         )
+    ),
+)
+
+
+def _task() -> tuple[type[Any], OpenTask]:
+    from baselines.deepexemplar_networks.training import TrainingSettings, open_task
+
+    return TrainingSettings, lambda settings, data, seed: open_task(settings, data, seed, card=METHODS[0].card)
+
+
+TRAINABLES = (
+    Preset(
+        TrainableCard(
+            name="deepexemplar",
+            summary="DeepExemplar, colors matched in one exemplar and carried on from frame to frame",
+            presets=("compact",),
+            data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
+        ),
+        Path(__file__).parent / "recipes" / "deepexemplar",
+        _task,
     ),
 )

@@ -9,37 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bistnet.adversarial import Critic, critic_loss
 from bistnet.checkpoint import Card, load_checkpoint, save_checkpoint
 from bistnet.inference import Colorizer
 from bistnet.loading import build_experts
 from bistnet.losses import Weights, bistnet_terms
 from bistnet.method import METHODS, HarnessColorizer
-from bistnet.motion import Estimator, find_motion, make_estimator
 from bistnet.network import BiSTNet
 from bistnet.settings import Settings, load_settings, with_overrides
-from bistnet.warping import Before
 from colorbench.config import parse_pairs
-from colorbench.errors import DatasetError, UsageError, WeightsError
+from colorbench.errors import UsageError, WeightsError
 from colorbench.nets.vgg19_weights import load_vgg19
 from colorbench.records import parsed
-from colorbench.training.material import gather
+from colorbench.training.corpus import Corpus, CorpusSettings
+from colorbench.training.losses.adversarial import Critic, critic_loss
+from colorbench.training.losses.warping import Before
 from colorbench.training.task import Batch, Provenance, Sample, Terms
-from colorbench.training.triplets import Triplets, TripletSettings
-from colorbench.training.validation import score_colorizer
-from colorbench.types import Clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSettings:
+class TrainingSettings(CorpusSettings):
     """What BiSTNet is trained as and on, beside the recipe of the loop."""
 
     network: str
@@ -48,19 +42,8 @@ class TrainingSettings:
     """Changes of it, each "table.key=value"."""
     begin: str = ""
     """A checkpoint to begin from; layers of another shape begin from nothing. Empty: all do."""
-    height: int = 240
-    """Short side of the frames that windows are cut from."""
-    clips: tuple[str, ...] = ("davis/JPEGImages/480p",)
-    """Folders of clips under the root of the data."""
-    photographs: tuple[str, ...] = ("bsds500/images/train", "bsds500/images/test")
-    """Folders of photographs, which are set in motion."""
-    validation: tuple[str, ...] = ("blackswan", "cows", "drift-chicane", "parkour")
-    """Clips of the first folder that are scored and never trained on."""
-    flow: Literal["dis", "raft"] = "dis"
-    """Of the temporal term; "raft" needs torchvision's weights on this machine."""
     vgg: str = ""
     """A file of VGG19's weights, for the perceptual and the contextual term."""
-    triplets: TripletSettings = field(default_factory=TripletSettings)
     losses: Weights = field(default_factory=Weights)
 
     def __post_init__(self) -> None:
@@ -108,20 +91,11 @@ class BistnetTask:
             self.critic = Critic() if settings.losses.adversarial else None
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._vgg = load_vgg19(Path(settings.vgg)) if settings.vgg else None
-        self._estimator = make_estimator(settings.flow) if settings.losses.temporal else None
         self._judged: tuple[Tensor, Tensor] | None = None
         if settings.begin:
             _begin(self._network, Path(settings.begin))
         self.experts = build_experts(graph.experts, trained=True)
-        roots = [data / folder for folder in settings.clips]
-        self.validation = _validation_clips(roots[0] if roots else data, settings.validation)
-        self.material = gather(
-            clips=roots,
-            photographs=[data / folder for folder in settings.photographs],
-            exclude=settings.validation,
-            height=settings.height,
-        )
-        self.triplets = Triplets(self.material, settings.triplets)
+        self.corpus = Corpus(settings, data, flow=bool(settings.losses.temporal))
         self.references = graph.fusion.references
 
     @property
@@ -136,13 +110,12 @@ class BistnetTask:
             "settings": asdict(self.settings),
             "graph": asdict(self._network.settings),
             "experts": self._expert_identities(),
-            "material": [f"{reel.name} {'x'.join(map(str, reel.frames.shape))}" for reel in self.material],
+            "material": self.corpus.identity,
         }
 
     def sample(self, number: int, rng: np.random.Generator) -> Sample:
-        """See Task: the triplets', and the flow to the frame before where the temporal term is asked for."""
-        found = self.triplets.sample(number, rng)
-        return found if self._estimator is None else {**found, **_motion(found["l_star"], self._estimator)}
+        """See Task."""
+        return self.corpus.sample(number, rng)
 
     def losses(self, batch: Batch) -> Terms:
         """See Task."""
@@ -173,7 +146,7 @@ class BistnetTask:
             l_star,
             weights=self.settings.losses,
             seeds=(batch["seed"].cpu()[:, None] + torch.arange(frames)).flatten(),
-            fused=colored.color_map,
+            matched=colored.color_map,
             vgg=self._vgg,
             temporal=before,
             critic=self.critic,
@@ -188,12 +161,12 @@ class BistnetTask:
 
     def validate(self, network: nn.Module, folder: Path) -> Mapping[str, float]:
         """See Task: the validation clips under the protocol ``bistnet``, every frame of them."""
-        if not isinstance(network, BiSTNet) or not self.validation:
-            return {}
+        if not isinstance(network, BiSTNet):
+            raise TypeError(f"a {type(network).__name__} is no BiSTNet")
         device = next(network.parameters()).device.type
         card = next(method.card for method in METHODS if method.card.name == ("bistnet-single", "bistnet")[self.references - 1])
         colorizer = HarnessColorizer(Colorizer(network, experts=self.experts, device=device))
-        return score_colorizer(colorizer, card, self.validation, folder, exemplars=self.references)
+        return self.corpus.score(colorizer, card, folder, exemplars=self.references)
 
     def save(self, path: Path, network: nn.Module, provenance: Provenance) -> None:
         """See Task."""
@@ -202,7 +175,7 @@ class BistnetTask:
         card = Card(
             settings=network.settings,
             trained=True,
-            data=(*self.settings.clips, *self.settings.photographs),
+            data=self.corpus.names,
             command=provenance.command,
             seed=provenance.seed,
             steps=provenance.steps,
@@ -217,17 +190,6 @@ class BistnetTask:
 
     def _expert_identities(self) -> dict[str, str]:
         return {} if self.experts is None else {str(expert.name): str(expert.identity) for expert in self.experts.experts}
-
-
-def _motion(l_star: Tensor, estimator: Estimator) -> dict[str, Tensor]:
-    """Flow (F, 2, h, w) to the frame before and its mask (F, 1, h, w), both 0 for the first, from L* (F, 1, h, w)."""
-    gray = [np.rint(frame[0].numpy() * 2.55).astype(np.uint8) for frame in l_star]
-    flow, mask = torch.zeros(len(gray), 2, *gray[0].shape), torch.zeros(len(gray), 1, *gray[0].shape)
-    for index, (earlier, now) in enumerate(pairwise(gray), start=1):
-        motion = find_motion(now, earlier, estimator)
-        flow[index] = torch.from_numpy(motion.flow).permute(2, 0, 1)
-        mask[index, 0] = torch.from_numpy(motion.mask)
-    return {"flow": flow, "mask": mask}
 
 
 def _graph(settings: TrainingSettings) -> Settings:
@@ -246,16 +208,3 @@ def _begin(network: BiSTNet, path: Path) -> None:
             f"nothing of {path} fits the network", wanted="a checkpoint of a like network", remedy="leave begin empty"
         )
     network.load_state_dict({**own, **fitting})
-
-
-def _validation_clips(root: Path, names: tuple[str, ...]) -> tuple[Clip, ...]:
-    found = []
-    for name in names:
-        if not (root / name).is_dir():
-            raise DatasetError(
-                f"no validation clip {name!r} in {root}",
-                wanted="folders of frames of these names",
-                remedy="change the task's validation, or --data",
-            )
-        found.append(Clip(name=name, dataset=root.name, source=root / name))
-    return tuple(found)

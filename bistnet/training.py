@@ -2,52 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from colorbench.training.trainable import Trainable, TrainableCard, open_preset
-
-if TYPE_CHECKING:
-    from colorbench.training.recipe import Recipe
-    from colorbench.training.task import Task
+from colorbench.training.trainable import OpenTask, Preset, Trainable, TrainableCard
 
 _RECIPES = Path(__file__).parent / "recipes"
 
-Open = Callable[[Any, Path, int], "Task"]
-"""Settings, data and the seed of the first weights to a task."""
 
-
-@dataclass(frozen=True, slots=True)
-class Trainer:
-    """See :class:`colorbench.training.trainable.Trainable`."""
-
-    card: TrainableCard
-    load: Callable[[], tuple[type[Any], Open]]
-    """The task's settings and how it is opened; imports torch."""
-
-    def open(self, *, preset: str, overrides: Mapping[str, str], data: Path) -> tuple[Recipe, Task]:
-        """See Trainable."""
-        kind, make = self.load()
-        recipe, settings = open_preset(preset, overrides, folder=_RECIPES / self.card.name, task=kind)
-        return recipe, make(settings, data, recipe.seed)
-
-
-def _bistnet() -> tuple[type[Any], Open]:
+def _bistnet() -> tuple[type[Any], OpenTask]:
     from bistnet.task import BistnetTask, TrainingSettings
 
     return TrainingSettings, lambda settings, data, seed: BistnetTask(settings, data, seed=seed)
 
 
-def _edges() -> tuple[type[Any], Open]:
+def _edges() -> tuple[type[Any], OpenTask]:
     from bistnet.experts.edges_data import find_bsds
     from bistnet.experts.edges_training import EdgesSettings, EdgesTask
 
     return EdgesSettings, lambda settings, data, seed: EdgesTask(settings, find_bsds(data), seed=seed)
 
 
-def _semantics() -> tuple[type[Any], Open]:
+def _semantics() -> tuple[type[Any], OpenTask]:
     from bistnet.experts.semantics_task import SemanticsTask
     from bistnet.experts.semantics_training import SemanticsSettings
 
@@ -55,7 +31,7 @@ def _semantics() -> tuple[type[Any], Open]:
 
 
 TRAINABLES: tuple[Trainable, ...] = (
-    Trainer(
+    Preset(
         TrainableCard(
             name="bistnet",
             summary="BiSTNet, exemplar-based colorization",
@@ -63,9 +39,10 @@ TRAINABLES: tuple[Trainable, ...] = (
             data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
             stem="{preset}",
         ),
+        _RECIPES / "bistnet",
         _bistnet,
     ),
-    Trainer(
+    Preset(
         TrainableCard(
             name="edges",
             summary="the compact edge expert, from nothing, on BSDS500",
@@ -73,9 +50,10 @@ TRAINABLES: tuple[Trainable, ...] = (
             data="BSDS500: a folder of images/ and boundaries/ with train, val and test, or its parent",
             stem="compact-{name}",
         ),
+        _RECIPES / "edges",
         _edges,
     ),
-    Trainer(
+    Preset(
         TrainableCard(
             name="semantics",
             summary="the compact semantic expert, Fast-SCNN on luminance, on CamVid's 11 classes",
@@ -83,6 +61,7 @@ TRAINABLES: tuple[Trainable, ...] = (
             data="CamVid in the form of SegNet's authors: the folder of train, trainannot, val, ..., or its parent",
             stem="compact-{name}",
         ),
+        _RECIPES / "semantics",
         _semantics,
     ),
 )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from baselines.deepexemplar_networks.colorvidnet import ColorVidNet
 from baselines.deepexemplar_networks.warpnet import PATCH, WarpNet
 from colorbench.color import lab_to_rgb
+from colorbench.nets.correspondence import Match
 from colorbench.nets.encoders import CompactEncoder, Vgg19
 
 TEMPERATURE = 1e-10
@@ -54,27 +55,42 @@ class DeepExemplar(nn.Module):
         rgb = lab_to_rgb(lab.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (N, 3, H, W) in [0, 1]
         return Reference(self.warp.key(self.encoder(rgb)), F.avg_pool2d(lab[:, 1:], PATCH))
 
-    def forward(self, l_star: Tensor, reference: Reference, before: Tensor, *, temperature: float = TEMPERATURE) -> Tensor:
-        """A frame's chroma.
+    def match(self, l_star: Tensor, reference: Reference, *, temperature: float = TEMPERATURE) -> Match:
+        """The reference's colors carried to a frame, which needs no frame before.
 
         Args:
             l_star: (N, 1, H, W) in [0, 100]. H is a multiple of 8, W of 16.
             reference: of the same batch, or of one.
-            before: (N, 3, H, W): L* - 50, a*, b* of the frame before as predicted; zeros where there is none.
             temperature: see WarpNet.
+
+        Returns:
+            ab (N, 2, H, W) and similarities (N, 1, H, W).
+        """
+        gray = (l_star / 100.0).expand(-1, 3, -1, -1)
+        return self.warp(self.warp.query(self.encoder(gray)), reference.key, reference.ab, temperature=temperature)  # type: ignore[no-any-return]
+
+    def forward(self, l_star: Tensor, match: Match, before: Tensor) -> Tensor:
+        """A frame's chroma.
+
+        Args:
+            l_star: (N, 1, H, W) in [0, 100].
+            match: of ``match``, for this frame.
+            before: (N, 3, H, W): L* - 50, a*, b* of the frame before as predicted; zeros where there is none.
 
         Returns:
             (N, 2, H, W) a* and b*, within 128.
         """
-        gray = (l_star / 100.0).expand(-1, 3, -1, -1)
-        match = self.warp(self.warp.query(self.encoder(gray)), reference.key, reference.ab, temperature=temperature)
-        seen = (l_star - MIDDLE, match.values, match.similarity, before)
-        ab: Tensor = self.color(torch.cat(seen, dim=1))
+        ab: Tensor = self.color(torch.cat((l_star - MIDDLE, match.values, match.similarity, before), dim=1))
         return ab
 
 
 def predictions(
-    network: DeepExemplar, frames: Iterable[Tensor], reference: Reference, *, before: Tensor | None = None
+    network: DeepExemplar,
+    frames: Iterable[Tensor],
+    reference: Reference,
+    *,
+    before: Tensor | None = None,
+    temperature: float = TEMPERATURE,
 ) -> Iterator[Tensor]:
     """Colors frames one after the other, each told what came out for the one before.
 
@@ -83,6 +99,7 @@ def predictions(
         frames: (1, 1, H, W) L* in [0, 100] each, taken one by one.
         reference: of ``encode_reference``.
         before: (1, 3, H, W) L* - 50, a*, b* that stand for the frame before the first; None for zeros.
+        temperature: see WarpNet.
 
     Yields:
         (1, 2, H, W) a* and b* a frame.
@@ -90,6 +107,6 @@ def predictions(
     for l_star in frames:
         if before is None:
             before = l_star.new_zeros(1, 3, *l_star.shape[-2:])
-        ab = network(l_star, reference, before)
+        ab = network(l_star, network.match(l_star, reference, temperature=temperature), before)
         before = torch.cat((l_star - MIDDLE, ab), dim=1)
         yield ab

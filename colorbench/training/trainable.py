@@ -5,7 +5,7 @@ Importing such a module takes no torch; ``open`` does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -52,6 +52,26 @@ class Trainable(Protocol):
             DatasetError: the data is missing or laid out otherwise.
         """
         ...
+
+
+OpenTask = Callable[[Any, Path, int], "Task"]
+"""Settings of the task, the root of the data and the seed of the first weights to a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A Trainable whose presets are files: a folder of recipes, and a task that is opened with what they say."""
+
+    card: TrainableCard
+    recipes: Path
+    load: Callable[[], tuple[type[Any], OpenTask]]
+    """The dataclass of the task's settings and how it is opened; imports torch."""
+
+    def open(self, *, preset: str, overrides: Mapping[str, str], data: Path) -> tuple[Recipe, Task]:
+        """See Trainable."""
+        kind, make = self.load()
+        recipe, settings = open_preset(preset, overrides, folder=self.recipes, task=kind)
+        return recipe, make(settings, data, recipe.seed)
 
 
 def open_preset(preset: str, overrides: Mapping[str, str], *, folder: Path, task: type[Any]) -> tuple[Recipe, Any]:

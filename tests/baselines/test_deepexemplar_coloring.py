@@ -207,7 +207,7 @@ def test_a_clip_goes_the_released_script_s_way(network: DeepExemplar, moving_cli
         for index, gray in enumerate(grays):
             large = lab_of(gray)[:, :1]
             l_star = F.avg_pool2d(large, 2)
-            ab = network(l_star, reference, before)
+            ab = network(l_star, network.match(l_star, reference), before)
             before = torch.cat((l_star - 50, ab), dim=1)
             doubled = F.interpolate(ab, (64, 96), mode="bilinear")[0].permute(1, 2, 0)
             guide = (large[0, 0].numpy() * 255 / 100).astype(np.uint8)

@@ -287,7 +287,8 @@ def test_gradients_reach_every_weight_at_the_training_temperature() -> None:
     network = DeepExemplar(CompactEncoder(2), width=4, color_width=4)
     frames = torch.rand(2, 1, 32, 32) * 100
     reference = network.encode_reference(torch.cat((frames, 30 * torch.randn(2, 2, 32, 32)), dim=1))
-    ab = network(frames.flip(0), reference, torch.zeros(2, 3, 32, 32), temperature=0.01)
+    match = network.match(frames.flip(0), reference, temperature=0.01)
+    ab = network(frames.flip(0), match, torch.zeros(2, 3, 32, 32))
     (ab * torch.randn_like(ab)).sum().backward()
     dead = {key for key, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()}
     # An instance norm takes off what a bias adds, and a bias alone moves no centered embedding.

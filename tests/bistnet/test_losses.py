@@ -9,16 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bistnet.adversarial import generator_loss
-from bistnet.contextual import contextual_loss
 from bistnet.edges import edge_loss
-from bistnet.losses import Weights, bistnet_terms, content_loss, halved, perceptual_loss, rgb_of
+from bistnet.losses import Weights, bistnet_terms, halved
 from bistnet.mining import mining_loss
-from bistnet.smoothness import smoothness_loss
-from bistnet.warping import Before, temporal_loss
 from colorbench.color import rgb_to_lab
 from colorbench.errors import UsageError
 from colorbench.nets.encoders import Vgg19
+from colorbench.training.losses.adversarial import generator_loss
+from colorbench.training.losses.chroma import content_loss, perceptual_loss, rgb_of
+from colorbench.training.losses.contextual import contextual_loss
+from colorbench.training.losses.smoothness import smoothness_loss
+from colorbench.training.losses.warping import Before, temporal_loss
 
 PLAIN = Weights(perceptual=0, contextual=0, temporal=0)
 SEEDS = torch.tensor([3, 9])
@@ -102,7 +103,7 @@ def test_plain_terms_are_their_parts_times_their_weights(share: float, size: tup
     weights = Weights(
         edge=1.5, hem=0.7, c=0.5, content=3, smooth=4, match=0.3, perceptual=0, contextual=0, temporal=0, scales=share
     )
-    found = batch.terms(weights, fused=batch.fused, edges="truth", hard=0.3, random=0.2)
+    found = batch.terms(weights, matched=batch.fused, edges="truth", hard=0.3, random=0.2)
     half = means(batch.truth)
     pairs = list(zip(batch.scales, (means(half), half, batch.truth), (share, share, 1.0), strict=True))
     total = 1 + 2 * share
@@ -186,7 +187,7 @@ def test_terms_of_weight_0_are_not_computed() -> None:
         ({"perceptual": 1.0}, "perceptual term has weight 1 and no VGG19"),
         ({"contextual": 1.0}, "contextual term has weight 1 and no VGG19"),
         ({"temporal": 0.5}, "temporal term has weight 0.5 and no frame before"),
-        ({"match": 1.0}, "match term has weight 1 and no fused color map"),
+        ({"match": 1.0}, "match term has weight 1 and no matched color map"),
         ({"adversarial": 1.0}, "adversarial term has weight 1 and no critic"),
     ],
 )
@@ -216,10 +217,10 @@ def test_perfect_outputs_cost_what_eq_4_alone_asks() -> None:
     half = halved(batch.truth)
     batch.scales = halved(half), half, batch.truth.clone().requires_grad_()
     weights = Weights(perceptual=0, contextual=0, temporal=0, smooth=0, match=1)
-    found = batch.terms(weights, fused=batch.truth)
+    found = batch.terms(weights, matched=batch.truth)
     assert found["edge"] > 0
     assert all(found[name] == 0.0 for name in ("hem", "content", "match"))
-    assert batch.terms(weights, fused=batch.truth, edges="truth")["edge"] == 0.0
+    assert batch.terms(weights, matched=batch.truth, edges="truth")["edge"] == 0.0
     (gradient,) = torch.autograd.grad(torch.stack(list(found.values())).sum(), batch.scales[2])
     assert gradient.isfinite().all()
 
@@ -228,7 +229,7 @@ def test_halves_of_a_batch_average_to_the_whole(vgg: Vgg19) -> None:
     batch, weights = Batch((32, 32), dtype=torch.float32), Weights(match=1.0)
 
     def terms(part: Batch, seeds: Tensor) -> dict[str, Tensor]:
-        return part.terms(weights, vgg=vgg, temporal=part.before, fused=part.fused, seeds=seeds)
+        return part.terms(weights, vgg=vgg, temporal=part.before, matched=part.fused, seeds=seeds)
 
     whole = terms(batch, SEEDS)
     halves = [terms(batch.part(slice(i, i + 1)), SEEDS[i : i + 1]) for i in (0, 1)]
@@ -255,7 +256,7 @@ def test_autocast_changes_nothing(vgg: Vgg19) -> None:
     critic = Mean()
 
     def terms() -> dict[str, Tensor]:
-        return batch.terms(Weights(match=1, adversarial=1), vgg=vgg, temporal=batch.before, fused=batch.fused, critic=critic)
+        return batch.terms(Weights(match=1, adversarial=1), vgg=vgg, temporal=batch.before, matched=batch.fused, critic=critic)
 
     wanted = terms()
     with torch.autocast("cpu", dtype=torch.bfloat16):

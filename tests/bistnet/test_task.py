@@ -50,8 +50,8 @@ def test_a_batch_split_in_two_has_the_mean_of_the_halves(open_task: Open) -> Non
 
 def test_validation_clips_are_not_trained_on(open_task: Open) -> None:
     _, task = open_task()
-    assert [reel.name for reel in task.material] == ["pan", "0", "1"]
-    assert [clip.name for clip in task.validation] == ["held-out"]
+    assert [reel.name for reel in task.corpus.material] == ["pan", "0", "1"]
+    assert [clip.name for clip in task.corpus.held_out] == ["held-out"]
 
 
 def test_the_seed_decides_the_first_weights(open_task: Open) -> None:

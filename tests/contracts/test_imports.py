@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Each module may import those before it. Folders stand for all modules in them; those in one folder may import each other.
 ORDER = """
-errors records types cache digest atomic weights_file nets
-color truncation png images yuv frame_source pictures video video_writer read_ahead frames exemplars
+errors records types cache digest atomic weights_file color nets
+truncation png images yuv frame_source pictures video video_writer read_ahead frames exemplars
 protocol demo dataset datasets method metric metrics compat registry provenance footage luminance truth_memo scoring store
 keeping plan unit runner
 training statistics config api listing progress watching

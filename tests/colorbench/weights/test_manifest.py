@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bistnet.experts.build import NAMES
-from bistnet.motion import RAFT_FILES
 from colorbench.errors import UsageError
 from colorbench.manifest import WeightsEntry, load_manifest, select_entries
+from colorbench.training.optical_flow import RAFT_FILES
 
 
 def test_every_method_that_has_official_files_is_there() -> None:

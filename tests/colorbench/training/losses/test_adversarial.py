@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bistnet.adversarial import Critic, critic_loss, frozen, generator_loss
 from colorbench.errors import UsageError
+from colorbench.training.losses.adversarial import Critic, critic_loss, frozen, generator_loss
 
 
 def scores(seed: int) -> Tensor:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from bistnet.warping import Before, temporal_loss, warp
 from colorbench.errors import UsageError
+from colorbench.training.losses.warping import Before, temporal_loss, warp
 
 
 def case(size: tuple[int, int] = (5, 6), *, count: int = 2) -> tuple[Tensor, Before]:

@@ -9,9 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from bistnet.motion import ABSOLUTE, RAFT_FILES, RELATIVE, GrayU8, Raft, agreement, dis, find_motion, make_estimator
 from colorbench.compat import ensure_torchvision
 from colorbench.errors import UnknownNameError, UsageError, WeightsError
+from colorbench.training.optical_flow import (
+    ABSOLUTE,
+    RAFT_FILES,
+    RELATIVE,
+    GrayU8,
+    Raft,
+    agreement,
+    dis,
+    find_motion,
+    make_estimator,
+)
 
 
 def texture(height: int = 96, width: int = 128) -> GrayU8:

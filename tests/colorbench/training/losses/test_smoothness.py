@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bistnet.smoothness import ALPHA, smoothness_loss
+from colorbench.training.losses.smoothness import ALPHA, smoothness_loss
 
 
 def pictures(size: tuple[int, int] = (5, 6), *, count: int = 2, contrast: float = 3.0) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bistnet.contextual import BANDWIDTH, FLOOR, LEVELS, contextual_distance, contextual_loss
+from colorbench.training.losses.contextual import BANDWIDTH, FLOOR, LEVELS, contextual_distance, contextual_loss
 
 
 def features(seed: int, *shape: int) -> Tensor:

@@ -1,0 +1,1 @@
+"""Losses that several networks are trained with; each file is a term."""
