@@ -31,8 +31,8 @@ TRAINING_TEMPERATURE = 0.01
 SHORT_SIDE = 240
 """The authors' networks see 216 rows."""
 
-MULTIPLES = (8, 16)
-"""Of rows and columns, as WarpNet takes them."""
+MULTIPLES = (16, 16)
+"""Of rows and columns: WarpNet takes these, and twice as much at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Shape:
     """Channels at 1/2 of the frame; see CompactEncoder."""
     warp: int = 16
     """Channels of a branch of WarpNet, 64 in the release; the embedding has four times as many."""
-    color: int = 16
+    color: int = 8
     """Channels of ColorVidNet at full size, 64 in the release."""
 
 
