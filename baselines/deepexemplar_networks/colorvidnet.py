@@ -24,13 +24,14 @@ class ColorVidNet(nn.Module):
     Args:
         in_channels: 7 in the release: L* - 50, warped a*, warped b*, similarity, and L* - 50, a*, b* of the frame before.
         width: channels at full size; 64 in the release.
+        normalized: see ColorVidUNet; True in the release.
     """
 
     stride = ColorVidUNet.stride
 
-    def __init__(self, in_channels: int = 7, *, width: int = 64) -> None:
+    def __init__(self, in_channels: int = 7, *, width: int = 64, normalized: bool = True) -> None:
         super().__init__()
-        self.body = ColorVidUNet(in_channels, 2, width=width)
+        self.body = ColorVidUNet(in_channels, 2, width=width, normalized=normalized)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, H, W) -> (N, 2, H, W) a* and b*; sides are multiples of 8."""

@@ -1,8 +1,9 @@
 """DeepExemplar at a size that trains in an hour: the same design with a small encoder in VGG19's place and narrow layers.
 
-How it differs from the release beyond its widths: the encoder is trained with the rest; the networks see the clip at its own
-size, up to SHORT_SIDE rows or columns, where the authors' see half of 432x768; the softmax keeps the temperature of training; and
-chroma is neither multiplied by 1.25 nor smoothed, as both were chosen by eye for the released weights.
+How it differs from the release beyond its widths: the encoder is trained with the rest; ColorVidNet has no instance
+normalization, which at this width leaves it no better than the mean color (docs/design/deepexemplar.md); the networks see the
+clip at its own size, up to SHORT_SIDE rows or columns, where the authors' see half of 432x768; the softmax keeps the temperature
+of training; and chroma is neither multiplied by 1.25 nor smoothed, as both were chosen by eye for the released weights.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Shape:
 
 def build_compact(shape: Shape) -> DeepExemplar:
     """The network with random weights."""
-    return DeepExemplar(CompactEncoder(shape.encoder), width=shape.warp, color_width=shape.color)
+    return DeepExemplar(CompactEncoder(shape.encoder), width=shape.warp, color_width=shape.color, normalized=False)
 
 
 def load_compact(path: Path) -> DeepExemplar:

@@ -42,13 +42,16 @@ class DeepExemplar(nn.Module):
         encoder: with levels at 1/2 to 1/16; VGG19 in the release.
         width: of WarpNet, 64 in the release.
         color_width: of ColorVidNet, 64 in the release.
+        normalized: of ColorVidNet, True in the release.
     """
 
-    def __init__(self, encoder: Vgg19 | CompactEncoder, *, width: int = 64, color_width: int = 64) -> None:
+    def __init__(
+        self, encoder: Vgg19 | CompactEncoder, *, width: int = 64, color_width: int = 64, normalized: bool = True
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.warp = WarpNet(encoder.channels, width=width)
-        self.color = ColorVidNet(width=color_width)
+        self.color = ColorVidNet(width=color_width, normalized=normalized)
 
     def encode_reference(self, lab: Tensor) -> Reference:
         """(N, 3, H, W) L*, a*, b* of a color picture -> Reference. H is a multiple of 8, W of 16."""

@@ -40,12 +40,15 @@ class ColorVidUNet(nn.Module):
         in_channels: channels of the input.
         out_channels: channels of the output; 2 in the release.
         width: channels at the finest resolution, even; 64 in the release.
+        normalized: False leaves the instance normalization out: it takes each channel's mean and scale off the picture, and with
+            few channels nothing is left to tell how strong the colors are.
     """
 
     stride = 8
 
-    def __init__(self, in_channels: int, out_channels: int, *, width: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, *, width: int, normalized: bool = True) -> None:
         super().__init__()
+        self.normalized = normalized
         a, b, c, d = width, 2 * width, 4 * width, 8 * width
         self.stem = nn.Conv2d(in_channels, a // 2, 3, padding=1)
         self.down = nn.ModuleList((_chain(a // 2, a, 2), _chain(a, b, 2), _chain(b, c, 3)))
@@ -61,16 +64,20 @@ class ColorVidUNet(nn.Module):
         x = F.relu(self.stem(x))
         skips = []
         for convs, shrink in zip(self.down, self.shrink, strict=True):
-            x = _norm(convs(x))
+            x = self._norm(convs(x))
             skips.append(x)
             x = shrink(x)  # halves H and W
         for convs in self.bottom:
-            x = _norm(convs(x))  # (N, 8w, H / 8, W / 8)
+            x = self._norm(convs(x))  # (N, 8w, H / 8, W / 8)
         for index, (widen, skip, convs) in enumerate(zip(self.widen, self.skip, self.up, strict=True)):
             x = F.relu(widen(F.interpolate(x, scale_factor=2.0)) + skip(skips[-1 - index]))
-            x = _norm(convs(x)) if index < 2 else F.leaky_relu(convs(x), 0.2)
+            x = self._norm(convs(x)) if index < 2 else F.leaky_relu(convs(x), 0.2)
         out: Tensor = self.head(x)
         return out
+
+    def _norm(self, x: Tensor) -> Tensor:
+        """Instance normalization; a map of one position has no variance and is passed as it is."""
+        return F.instance_norm(x) if self.normalized and x.shape[-1] * x.shape[-2] > 1 else x
 
 
 def _chain(in_channels: int, width: int, count: int, *, dilation: int = 1) -> nn.Sequential:
@@ -80,11 +87,6 @@ def _chain(in_channels: int, width: int, count: int, *, dilation: int = 1) -> nn
         channels = in_channels if index == 0 else width
         layers += [nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
-
-
-def _norm(x: Tensor) -> Tensor:
-    """Instance normalization; a map of one position has no variance and is passed as it is."""
-    return F.instance_norm(x) if x.shape[-1] * x.shape[-2] > 1 else x
 
 
 def small_head(head: nn.Conv2d) -> nn.Conv2d:
