@@ -42,7 +42,7 @@ def save_weights(
         UsageError: another ending, a score that is not finite.
         StoreError: the disk is full, or the folder can't be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     if path.suffix != ".safetensors":
         raise UsageError(f"checkpoint {path}", wanted="a name that ends in .safetensors", remedy="change its ending")
@@ -53,7 +53,7 @@ def save_weights(
     # One key alone: safetensors writes several in random order, and equal checkpoints should be equal files.
     metadata = {"card": json.dumps(card, sort_keys=True, allow_nan=False)}
     with replacing_file(path) as temporary:
-        save_file(stored, temporary, metadata=metadata)
+        temporary.write_bytes(save(stored, metadata=metadata))  # with the user's permissions; save_file gives 600
 
 
 def read_card(path: Path) -> dict[str, Any]:

@@ -53,3 +53,21 @@ def make_clips(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def training_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Training data: two clips, one of them for validation, and two photographs."""
+    import cv2
+    from skimage import data as photographs
+
+    root = tmp_path_factory.mktemp("training-data")
+    for name, picture in (("pan", photographs.coffee()), ("held-out", photographs.chelsea())):
+        (root / "clips" / name).mkdir(parents=True)
+        for index in range(17):
+            window = np.ascontiguousarray(picture[40 : 40 + 128, 20 + 2 * index : 20 + 2 * index + 192, ::-1])
+            cv2.imwrite(str(root / "clips" / name / f"{index:05d}.png"), window)
+    (root / "stills").mkdir()
+    for index, picture in enumerate((photographs.astronaut(), photographs.rocket())):
+        cv2.imwrite(str(root / "stills" / f"{index}.png"), np.ascontiguousarray(picture[::2, ::2, ::-1]))
+    return root

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ from baselines.deepexemplar_networks.recurrence import MIDDLE, DeepExemplar, pre
 from baselines.deepexemplar_networks.smoothing import smoothed
 from colorbench.color import rgb_to_lab
 from colorbench.errors import MethodError
+from colorbench.gray_picture import gray_picture, lightness
 from colorbench.types import Exemplar, RgbFrame
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class ReleasedColorizer:
 
         def frames() -> Iterator[Tensor]:
             for index in range(len(clip)):
-                large[:] = [_luminance(prepared(_gray(clip, index), size, placed))]
+                large[:] = [lightness(prepared(gray_picture(clip, index), size, placed))]
                 yield _half(self._tensor(large[0][..., None]))
 
         steps = predictions(self.network, frames(), kept, before=first)
@@ -109,30 +109,10 @@ def guide_of(l_star: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (l_star * np.float32(255.0) / np.float32(100.0)).astype(np.uint8)
 
 
-def _gray(clip: GrayClip, index: int) -> NDArray[np.uint8]:
-    """(H, W) uint8: the frame as a gray picture, what the released code would be given in a file."""
-    import cv2
-
-    no_color = np.zeros((clip.height, clip.width, 2), np.float32)
-    gray: NDArray[np.uint8] = cv2.cvtColor(clip.merge(index, no_color), cv2.COLOR_RGB2GRAY)
-    return gray
-
-
 def _lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(H, W, 3) uint8 -> L*, a*, b*, computed in float64."""
     lab: NDArray[np.float32] = rgb_to_lab(torch.from_numpy(rgb).double() / 255.0).float().numpy()
     return lab
-
-
-def _luminance(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(H, W) uint8 -> L* in [0, 100]."""
-    return _levels()[gray]
-
-
-@lru_cache(maxsize=1)
-def _levels() -> NDArray[np.float32]:
-    """(256,) L* of the gray levels."""
-    return np.ascontiguousarray(_lab(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2))[0, :, 0])
 
 
 def _half(x: Tensor) -> Tensor:

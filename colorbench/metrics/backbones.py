@@ -8,14 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from colorbench.cache import cache_root
-
-ADDRESS = "https://download.pytorch.org/models/"
+from colorbench.manifest import load_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +63,8 @@ def _digits(file_name: str) -> str:
 
 
 def _command(file_name: str, folder: Path) -> str:
-    target = _shown(folder / file_name)
-    quoted = target if re.fullmatch(r"[\w./~-]+", target) else shlex.quote(str(folder / file_name))
-    return f"curl --fail --create-dirs --output {quoted} {ADDRESS}{file_name}"
+    name = next((entry.name for entry in load_manifest().values() if entry.place == file_name), None)
+    return f"colorbench weights fetch {name}" if name else f"cp {file_name} {_shown(folder)}"
 
 
 def _shown(path: Path) -> str:

@@ -1,14 +1,11 @@
-"""A small root of training data, and the compact task on it."""
+"""The compact task on a small root of training data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-from skimage import data as photographs
 
 from bistnet.task import BistnetTask
 from colorbench.training.recipe import Recipe
@@ -25,21 +22,6 @@ SMALL = {
     "triplets.size": "[64, 96]",
     "triplets.least_span": "6",
 }
-
-
-@pytest.fixture(scope="session")
-def training_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two clips, one of them for validation, and two photographs."""
-    root = tmp_path_factory.mktemp("training-data")
-    for name, picture in (("pan", photographs.coffee()), ("held-out", photographs.chelsea())):
-        (root / "clips" / name).mkdir(parents=True)
-        for index in range(17):
-            window = np.ascontiguousarray(picture[40 : 40 + 128, 20 + 2 * index : 20 + 2 * index + 192, ::-1])
-            cv2.imwrite(str(root / "clips" / name / f"{index:05d}.png"), window)
-    (root / "stills").mkdir()
-    for index, picture in enumerate((photographs.astronaut(), photographs.rocket())):
-        cv2.imwrite(str(root / "stills" / f"{index}.png"), np.ascontiguousarray(picture[::2, ::2, ::-1]))
-    return root
 
 
 @pytest.fixture

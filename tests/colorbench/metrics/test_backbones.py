@@ -12,6 +12,7 @@ from colorbench.metrics.lpips import METRICS
 from colorbench.metrics.perceptual import BACKBONES
 
 CONTENT = b"weights"
+WEIGHTS_NAMES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet"}
 NAME = f"tiny-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
 
 
@@ -66,11 +67,12 @@ def test_lpips_without_weights_names_file_folder_and_command(metric: object, fol
     assert isinstance(metric, Lpips)
     name = BACKBONES[metric.net].file_name
     reason = metric.unavailable()
-    for part in (name, str(folders[0]), f"https://download.pytorch.org/models/{name}", "curl"):
+    command = f"colorbench weights fetch {WEIGHTS_NAMES[metric.net]}"
+    for part in (name, str(folders[0]), command):
         assert part in reason
     with pytest.raises(MetricError) as caught:
         metric.open(device="cpu")
-    assert "curl" in caught.value.remedy
+    assert command in caught.value.remedy
 
 
 def test_only_alexnet_is_a_default() -> None:

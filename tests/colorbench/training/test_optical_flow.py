@@ -117,7 +117,7 @@ def test_without_weights_raft_says_which_files_are_missing_and_how_to_get_one(no
         make_estimator("raft")
     for file_name in RAFT_FILES.values():
         assert f"no {file_name} in " in str(caught.value)
-    assert "curl" in caught.value.remedy
+    assert "colorbench weights fetch raft-" in caught.value.remedy
 
 
 def test_a_damaged_file_of_weights_is_not_taken(no_weights: Path) -> None:
