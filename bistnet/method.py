@@ -59,7 +59,13 @@ class Bistnet:
             summary=summary,
             variants=(
                 Variant(name="paper", summary="at the paper's size", exemplars=exemplars, weights="trained at the paper's size"),
-                Variant(name="compact", summary="small, for a CPU", exemplars=exemplars, weights="in the package"),
+                Variant(
+                    name="compact",
+                    summary="small, for a CPU",
+                    exemplars=exemplars,
+                    trained_on=("davis", "bsds500"),
+                    weights="in the package",
+                ),
                 Variant(
                     name=UNTRAINED,
                     summary="random weights, to try the plumbing; needs untrained=yes",

@@ -1,0 +1,156 @@
+"""FAVC (Lei and Chen, Fully Automatic Video Colorization with Self-Regularization and Diversity, CVPR 2019), from its facts.
+
+A U-Net over VGG19's features of the gray frame answers with four colored pictures of it; a second stage makes frames agree. The
+released test scripts run the first stage alone, on each frame. docs/design/favc-inscolor.md says which choices were left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorbench.errors import UsageError
+from colorbench.types import MethodCard, Setting, Variant
+
+if TYPE_CHECKING:
+    from baselines.favc_networks.coloring import ReleasedColorizer, Working
+
+VGG = ("favc-vgg", "favc-vgg-2020")
+"""In the manifest of weights; either will do, as the files are the same."""
+
+VGG_FILE = "imagenet-vgg-verydeep-19.mat"
+
+CHECKPOINTS = {
+    "video": {"favc": "model_div_woflow/", "favc-2020-woflow": ""},
+    "image": {"favc": "model_imagecolor/"},
+    "refined": {"favc-2020-full": ""},
+}
+"""Entries of the manifest by the setting ``model``, of which the first that is here is taken, and the folder in the archive."""
+
+CHOICES = {"model": tuple(CHECKPOINTS), "hypothesis": ("0", "1", "2", "3"), "fit": ("crop", "pad")}
+
+
+@dataclass(frozen=True, slots=True)
+class FavcMethod:
+    """The registered method."""
+
+    card: MethodCard
+
+    def unavailable(self, variant: str) -> str:  # noqa: ARG002
+        """See Method. What ``model=video``, the default, needs."""
+        from colorbench.weights import weights_missing
+
+        reasons = [weights_missing(_here(entries)) for entries in (VGG, tuple(CHECKPOINTS["video"]))]
+        return "; ".join(reason for reason in reasons if reason)
+
+    def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:
+        """See Method. The files, and the flow's version where there is one.
+
+        Raises:
+            UsageError: a setting means nothing.
+            WeightsError: another model than the default is asked for, and its weights are not here.
+        """
+        from colorbench.digest import file_digest
+
+        model, _ = parse_settings(settings)
+        if self.unavailable(variant):
+            return "no weights"
+        vgg, checkpoint = _vgg(), _checkpoint(model)
+        data = sorted(checkpoint.parent.glob(f"{checkpoint.name}.data-*"))
+        digests = " ".join(file_digest(path) for path in (vgg, checkpoint.with_name(f"{checkpoint.name}.index"), *data))
+        return f"{digests} flow opencv {version('opencv-python')}" if model == "refined" else digests
+
+    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> ReleasedColorizer:  # noqa: ARG002
+        """See Method.
+
+        Raises:
+            UsageError: a setting means nothing.
+            WeightsError: its weights are not on this machine, damaged or others.
+        """
+        from baselines.favc_networks.coloring import ReleasedColorizer
+        from baselines.favc_networks.loading import load_network, load_refinement
+        from baselines.favc_networks.networks import ImageNetwork, VideoNetwork
+
+        model, working = parse_settings(settings)
+        vgg, checkpoint = _vgg(), _checkpoint(model)
+        network = load_network(ImageNetwork if model == "image" else VideoNetwork, checkpoint=checkpoint, vgg=vgg)
+        refinement = load_refinement(checkpoint) if model == "refined" else None
+        return ReleasedColorizer(network, working=working, refinement=refinement, device=device)
+
+
+def parse_settings(settings: Mapping[str, str]) -> tuple[str, Working]:
+    """The model's name, and what is made of a frame.
+
+    Raises:
+        UsageError: a value that is none.
+    """
+    from baselines.favc_networks.coloring import Working
+
+    for name, known in CHOICES.items():
+        if settings[name] not in known:
+            raise UsageError(f"{name} = {settings[name]!r}", wanted=f"one of {', '.join(known)}", remedy=f"change {name}")
+    model, hypothesis = settings["model"], int(settings["hypothesis"])
+    if model == "image" and hypothesis:
+        raise UsageError(f"hypothesis = {hypothesis} with model = image", wanted="0, its only one", remedy="change hypothesis")
+    return model, Working(hypothesis=hypothesis, fit="pad" if settings["fit"] == "pad" else "crop")
+
+
+def _vgg() -> Path:
+    from colorbench.weights import require_weights
+
+    return require_weights(_here(VGG), VGG_FILE)
+
+
+def _checkpoint(model: str) -> Path:
+    """Without ``.index``."""
+    from baselines.favc_networks.loading import checkpoint_prefix
+    from colorbench.weights import require_weights
+
+    folders = CHECKPOINTS[model]
+    entry = _here(tuple(folders))
+    return checkpoint_prefix(require_weights(entry, f"{folders[entry]}checkpoint"))
+
+
+def _here(entries: tuple[str, ...]) -> str:
+    """The first entry whose weights are on this machine; the first of all where none is."""
+    from colorbench.weights import weights_missing
+
+    return next((entry for entry in entries if not weights_missing(entry)), entries[0])
+
+
+METHODS = (
+    FavcMethod(
+        MethodCard(
+            name="favc",
+            kind="automatic",
+            summary="FAVC, each frame on its own by a U-Net over VGG19's features, one of four hypotheses",
+            variants=(
+                Variant(
+                    name="official",
+                    summary="the authors' weights and preparation, no flow",
+                    trained_on=("imagenet", "davis"),
+                    weights="the authors' pretrained_models.zip and VGG_Model.zip (MIT), TensorFlow 1 and MatConvNet",
+                ),
+            ),
+            licence="MIT",
+            paper="Lei and Chen, Fully Automatic Video Colorization with Self-Regularization and Diversity, CVPR 2019",
+            devices=("cpu", "cuda"),
+            settings=(
+                Setting(
+                    name="model",
+                    summary="video: their test_div_video.py; image: test.py; refined: video, then the second stage, with flow",
+                    default="video",
+                ),
+                Setting(name="hypothesis", summary="which of the four pictures, 0 to 3", default="0"),
+                Setting(
+                    name="fit",
+                    summary="crop: the authors' cut to multiples of 32, margins take the nearest chroma; pad: the whole frame",
+                    default="crop",
+                ),
+            ),
+        )
+    ),
+)

@@ -1,0 +1,1 @@
+"""InsColor's networks and what is around them (Su et al., CVPR 2020); baselines/inscolor.py registers them."""
