@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from baselines.compact_networks.shipped import compact_file, compact_identity, compact_missing
 from colorbench.errors import UsageError
+from colorbench.training.trainable import OpenTask, Preset, TrainableCard
 from colorbench.types import MethodCard, Setting, Variant
 
 if TYPE_CHECKING:
@@ -27,8 +30,10 @@ class CicMethod:
 
     card: MethodCard
 
-    def unavailable(self, variant: str) -> str:  # noqa: ARG002
+    def unavailable(self, variant: str) -> str:
         """See Method."""
+        if variant == "compact":
+            return compact_missing("cic")
         from colorbench.weights import weights_missing
 
         return weights_missing(WEIGHTS)
@@ -43,15 +48,21 @@ class CicMethod:
         from colorbench.weights import require_weights
 
         parse_temperature(settings)
+        if variant == "compact":
+            return compact_identity("cic")
         return "no weights" if self.unavailable(variant) else file_digest(require_weights(WEIGHTS))
 
-    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> Colorizer:  # noqa: ARG002
+    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> Colorizer:
         """See Method.
 
         Raises:
             UsageError: a setting means nothing.
             WeightsError: its weights are not on this machine, damaged or others.
         """
+        if variant == "compact":
+            from baselines.cic_networks.compact import colorizer, load_compact
+
+            return colorizer(load_compact(compact_file("cic")), device=device)
         from baselines.cic_networks.coloring import SquareColorizer
         from baselines.cic_networks.eccv16 import Eccv16
         from colorbench.nets.checkpoints import load_strict, read_state
@@ -96,6 +107,12 @@ METHODS = (
                     trained_on=("imagenet",),
                     weights="the authors' colorization_release_v2 (BSD-2-Clause), 129 MB",
                 ),
+                Variant(
+                    name="compact",
+                    summary="the same design small, trained by this project",
+                    trained_on=("davis", "bsds500"),
+                    weights="in the package",
+                ),
             ),
             licence="BSD-2-Clause",
             paper="Zhang, Isola and Efros, Colorful Image Colorization, ECCV 2016, arXiv 1603.08511",
@@ -103,10 +120,30 @@ METHODS = (
             settings=(
                 Setting(
                     name="temperature",
-                    summary="what logits are divided by before the mean; 1 is the released PyTorch code, the paper has 0.38",
+                    summary="official: what logits are divided by before the mean; 1 is the released code, 0.38 the paper's",
                     default="1",
                 ),
             ),
         )
+    ),
+)
+
+
+def _task() -> tuple[type[Any], OpenTask]:
+    from baselines.cic_networks.training import TrainingSettings, open_task
+
+    return TrainingSettings, lambda settings, data, seed: open_task(settings, data, seed, card=METHODS[0].card)
+
+
+TRAINABLES = (
+    Preset(
+        TrainableCard(
+            name="cic",
+            summary="CIC, each frame by itself, a choice among 313 colors",
+            presets=("compact",),
+            data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
+        ),
+        Path(__file__).parent / "recipes" / "cic",
+        _task,
     ),
 )

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from baselines.compact_networks.shipped import compact_file, compact_identity, compact_missing
+from colorbench.training.trainable import OpenTask, Preset, TrainableCard
 from colorbench.types import MethodCard, Variant
 
 if TYPE_CHECKING:
@@ -25,14 +28,18 @@ class IdcMethod:
 
     card: MethodCard
 
-    def unavailable(self, variant: str) -> str:  # noqa: ARG002
+    def unavailable(self, variant: str) -> str:
         """See Method."""
+        if variant == "compact":
+            return compact_missing("idc")
         from colorbench.weights import weights_missing
 
         return weights_missing(WEIGHTS)
 
     def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:  # noqa: ARG002
         """See Method."""
+        if variant == "compact":
+            return compact_identity("idc")
         from colorbench.digest import file_digest
         from colorbench.weights import require_weights
 
@@ -44,6 +51,10 @@ class IdcMethod:
         Raises:
             WeightsError: its weights are not on this machine, damaged or others.
         """
+        if variant == "compact":
+            from baselines.idc_networks.compact import colorizer, load_compact
+
+            return colorizer(load_compact(compact_file("idc")), device=device)
         from baselines.cic_networks.coloring import SquareColorizer
         from baselines.idc_networks.siggraph17 import Siggraph17
         from colorbench.nets.checkpoints import load_strict, read_state
@@ -68,10 +79,36 @@ METHODS = (
                     trained_on=("imagenet",),
                     weights="the authors' siggraph17 (BSD-2-Clause), 137 MB",
                 ),
+                Variant(
+                    name="compact",
+                    summary="the same design small, trained by this project",
+                    trained_on=("davis", "bsds500"),
+                    weights="in the package",
+                ),
             ),
             licence="BSD-2-Clause",
             paper="Zhang et al., Real-Time User-Guided Image Colorization, ACM TOG 36(4), SIGGRAPH 2017, arXiv 1705.02999",
             devices=("cpu", "cuda"),
         )
+    ),
+)
+
+
+def _task() -> tuple[type[Any], OpenTask]:
+    from baselines.idc_networks.training import TrainingSettings, open_task
+
+    return TrainingSettings, lambda settings, data, seed: open_task(settings, data, seed, card=METHODS[0].card)
+
+
+TRAINABLES = (
+    Preset(
+        TrainableCard(
+            name="idc",
+            summary="IDC without hints, each frame by itself, by regression",
+            presets=("compact",),
+            data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
+        ),
+        Path(__file__).parent / "recipes" / "idc",
+        _task,
     ),
 )

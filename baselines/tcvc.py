@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from baselines.compact_networks.shipped import compact_file, compact_identity, compact_missing
 from colorbench.errors import UsageError
+from colorbench.training.trainable import OpenTask, Preset, TrainableCard
 from colorbench.types import MethodCard, Setting, Variant
 
 if TYPE_CHECKING:
-    from baselines.tcvc_networks.coloring import ReleasedColorizer, Working
+    from baselines.tcvc_networks.coloring import Working
     from baselines.tcvc_networks.loading import FlowName
+    from colorbench.method import Colorizer
 
 WEIGHTS = "tcvc"
 """In the manifest of weights."""
@@ -35,8 +39,10 @@ class TcvcMethod:
 
     card: MethodCard
 
-    def unavailable(self, variant: str) -> str:  # noqa: ARG002
+    def unavailable(self, variant: str) -> str:
         """See Method."""
+        if variant == "compact":
+            return compact_missing("tcvc")
         from colorbench.weights import weights_missing
 
         return weights_missing(WEIGHTS)
@@ -51,16 +57,22 @@ class TcvcMethod:
         from colorbench.weights import require_weights
 
         parse_working(settings)
+        if variant == "compact":
+            return f"{compact_identity('tcvc')} flow {_flow_identity('dis')}"
         weights = "no weights" if self.unavailable(variant) else file_digest(require_weights(WEIGHTS, FILE))
         return f"{weights} flow {_flow_identity(parse_flow(settings))}"
 
-    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> ReleasedColorizer:  # noqa: ARG002
+    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> Colorizer:
         """See Method.
 
         Raises:
             UsageError: a setting means nothing.
             WeightsError: its weights, or those of the flow, are not on this machine, damaged or others.
         """
+        if variant == "compact":
+            from baselines.tcvc_networks.compact import CompactColorizer, load_compact
+
+            return CompactColorizer(load_compact(compact_file("tcvc")), device=device)
         from baselines.tcvc_networks.coloring import ReleasedColorizer
         from baselines.tcvc_networks.loading import load_released
         from colorbench.weights import require_weights
@@ -108,8 +120,6 @@ def _flow_identity(flow: FlowName) -> str:
 
         return f"dis {cv2.__version__}"
     if flow == "raft":
-        from pathlib import Path
-
         from colorbench.digest import file_digest
         from colorbench.metrics.backbones import find_backbone
         from colorbench.training.optical_flow import RAFT_FILES
@@ -132,6 +142,12 @@ METHODS = (
                     trained_on=("davis-train", "videvo-train", "imagenet"),
                     weights="the authors' 80000_G.pth (no licence stated)",
                 ),
+                Variant(
+                    name="compact",
+                    summary="the same design small, trained by this project; its anchors are idc:compact's, its flow DIS",
+                    trained_on=("davis", "bsds500"),
+                    weights="in the package",
+                ),
             ),
             licence="none stated",
             paper="Liu et al., Temporally Consistent Video Colorization, 2021, arXiv 2110.04562",
@@ -139,15 +155,35 @@ METHODS = (
             settings=(
                 Setting(
                     name="intervals",
-                    summary="frames between two anchors; several, such as the authors' 17,19, are run one by one and averaged",
+                    summary="official: frames between two anchors; several, as the authors' 17,19, are run apart and averaged",
                     default="17",
                 ),
                 Setting(
                     name="flow",
-                    summary="flownet2: the file's own; raft: torchvision's, if its weights are here; dis: OpenCV's, without any",
+                    summary="official: flownet2, the file's own; raft, torchvision's, if its weights are here; dis, OpenCV's",
                     default="flownet2",
                 ),
             ),
         )
+    ),
+)
+
+
+def _task() -> tuple[type[Any], OpenTask]:
+    from baselines.tcvc_networks.training import TrainingSettings, open_task
+
+    return TrainingSettings, lambda settings, data, seed: open_task(settings, data, seed, card=METHODS[0].card)
+
+
+TRAINABLES = (
+    Preset(
+        TrainableCard(
+            name="tcvc",
+            summary="TCVC, features of anchors carried to the frames between; needs the weights of idc",
+            presets=("compact",),
+            data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
+        ),
+        Path(__file__).parent / "recipes" / "tcvc",
+        _task,
     ),
 )

@@ -37,12 +37,14 @@ class ColorNet(nn.Module):
     """Convolutions in space down to 1/16, attention to references and itself at 1/16 and 1/8, convolutions in space and time up.
 
     Args:
-        width: channels of the first layer, a multiple of 8; 64 in the release.
+        width: channels of the first layer, 8 at least; 64 in the release.
+        least: fewest channels of the last layers, which have an eighth of the width otherwise.
     """
 
-    def __init__(self, *, width: int = 64) -> None:
+    def __init__(self, *, width: int = 64, least: int = 1) -> None:
         super().__init__()
         a, b, c, d = width, 2 * width, 4 * width, 8 * width
+        half, quarter, eighth = (max(a // part, least) for part in (2, 4, 8))
         self.down1 = nn.Sequential(
             nn.ReplicationPad3d((1, 1, 1, 1, 0, 0)), TemporalConv(1, a, stride=2, padded=False), *_shrinking(a, b, c, d)
         )  # H / 8
@@ -56,8 +58,8 @@ class ColorNet(nn.Module):
         self.selfattn2 = SourceReferenceAttention(d)
         self.conv2 = TemporalConv(d, c, frames=3)
         self.up2 = _enlarging(c, b, a)  # H / 4
-        self.up3 = _enlarging(a, a // 2, a // 4)  # H / 2
-        self.up4 = nn.Sequential(TemporalConv(a // 4, a // 8, frames=3, doubled=True), nn.Conv3d(a // 8, 2, 3, padding=1))  # H
+        self.up3 = _enlarging(a, half, quarter)  # H / 2
+        self.up4 = nn.Sequential(TemporalConv(quarter, eighth, frames=3, doubled=True), nn.Conv3d(eighth, 2, 3, padding=1))  # H
         self.reffeatnet1 = nn.Sequential(TemporalConv(3, a, stride=2), *_shrinking(a, b, c, d))
         self.reffeatnet2 = nn.Sequential(TemporalConv(d, d, stride=2), TemporalConv(d, d), TemporalConv(d, d))
 

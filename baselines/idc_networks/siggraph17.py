@@ -19,7 +19,8 @@ class Siggraph17(nn.Module):
 
     Args:
         width: channels at full size; 64 in the release.
-        classes: of the second head, 529 in the release: the GUI's suggestions. Held for the file to fit and never run.
+        classes: of the second head, 529 in the release: the GUI's suggestions. Held for the file to fit and never run. 0 leaves
+            it out.
         no_hint: what stands in the fourth channel where no color is given: 0 for the file that the authors converted from Caffe,
             -0.5 for networks that were trained with the mask centered (their PyTorch training code, InstColorization).
     """
@@ -44,7 +45,8 @@ class Siggraph17(nn.Module):
         self.model10up = nn.Sequential(doubling(b, b))
         self.model1short10 = nn.Sequential(nn.Conv2d(a, b, 3, padding=1))
         self.model10 = nn.Sequential(nn.ReLU(), nn.Conv2d(b, b, 3, padding=1), nn.LeakyReLU(0.2))
-        self.model_class = nn.Sequential(nn.Conv2d(c, classes, 1))
+        if classes:
+            self.model_class = nn.Sequential(nn.Conv2d(c, classes, 1))
         self.model_out = nn.Sequential(nn.Conv2d(b, 2, 1), nn.Tanh())
 
     def features(self, gray: Tensor) -> Tensor:

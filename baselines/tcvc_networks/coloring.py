@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -49,29 +50,11 @@ class ReleasedColorizer:
 
     def colorize(self, clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[RgbFrame]:  # noqa: ARG002
         """See Colorizer. Frames up to the next anchor are in memory, their features with them."""
-        samples = zip(*(self._chroma(clip, interval) for interval in self.working.intervals), strict=True)
+        gray = partial(self._gray, clip)
+        runs = (colored(self.network, gray, count=len(clip), interval=interval) for interval in self.working.intervals)
+        samples = zip(*runs, strict=True)
         for index, abs_ in enumerate(samples):
             yield clip.merge(index, self._returned(torch.stack(abs_).mean(dim=0), clip))
-
-    # Inference mode is entered for each frame: a generator that is left open must not leave it on for its caller.
-    def _chroma(self, clip: GrayClip, interval: int) -> Iterator[Tensor]:
-        """(1, 2, rows, columns) a* and b* over 110 a frame, on the CPU."""
-        first = self._anchor(clip, 0)
-        yield first.ab.cpu()
-        for start, stop in pairwise(anchor_indices(len(clip), interval)):
-            last = self._anchor(clip, stop)
-            grays = [self._gray(clip, index) for index in range(start, stop + 1)]
-            steps = self.network.between(grays, first, last)
-            for _ in range(start + 1, stop):
-                with torch.inference_mode():
-                    ab = next(steps).cpu()
-                yield ab
-            yield last.ab.cpu()
-            first = last
-
-    @torch.inference_mode()
-    def _anchor(self, clip: GrayClip, index: int) -> Anchor:
-        return self.network.anchor(self._gray(clip, index))
 
     def _gray(self, clip: GrayClip, index: int) -> Tensor:
         """(1, 1, rows, columns) L* / 100 - 0.5, bilinear and not smoothed before, whatever shrinks."""
@@ -83,6 +66,37 @@ class ReleasedColorizer:
         whole = F.interpolate(CHROMA_SCALE * ab, (clip.height, clip.width), mode="bilinear", align_corners=False)
         result: NDArray[np.float32] = whole[0].permute(1, 2, 0).contiguous().numpy()
         return result
+
+
+# Inference mode is entered for each frame: a generator that is left open must not leave it on for its caller.
+def colored(network: Tcvc, gray: Callable[[int], Tensor], *, count: int, interval: int) -> Iterator[Tensor]:
+    """A clip's chroma, one segment after the other.
+
+    Args:
+        network: in evaluation.
+        gray: (1, 1, rows, columns) L* / 100 - 0.5 of a frame.
+        count: of frames.
+        interval: frames between two anchors.
+
+    Yields:
+        (1, 2, rows, columns) a* and b* over 110 a frame, on the CPU.
+    """
+
+    @torch.inference_mode()
+    def anchor(index: int) -> Anchor:
+        return network.anchor(gray(index))
+
+    first = anchor(0)
+    yield first.ab.cpu()
+    for start, stop in pairwise(anchor_indices(count, interval)):
+        last = anchor(stop)
+        steps = network.between([gray(index) for index in range(start, stop + 1)], first, last)
+        for _ in range(start + 1, stop):
+            with torch.inference_mode():
+                ab = next(steps).cpu()
+            yield ab
+        yield last.ab.cpu()
+        first = last
 
 
 def anchor_indices(count: int, interval: int) -> list[int]:

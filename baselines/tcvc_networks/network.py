@@ -17,6 +17,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
 from baselines.idc_networks.siggraph17 import Siggraph17
+from colorbench.training.losses.chroma import exact
 from colorbench.training.losses.warping import warp
 
 _SLOPE = 0.1
@@ -43,9 +44,10 @@ class Tcvc(nn.Module):
         width: of the image network, 64 in the release.
         gray_width: channels of the features of luminance, 32 in the release.
         hidden: channels of the first layer of mixing and of refinement, 196 in the release.
+        classes: of the image network; see Siggraph17.
     """
 
-    def __init__(self, flow: nn.Module, *, width: int = 64, gray_width: int = 32, hidden: int = 196) -> None:
+    def __init__(self, flow: nn.Module, *, width: int = 64, gray_width: int = 32, hidden: int = 196, classes: int = 529) -> None:
         super().__init__()
         whole, half = 2 * width, width
         self.L_fea_extractor = nn.Sequential(
@@ -54,7 +56,7 @@ class Tcvc(nn.Module):
         self.channel_reduction = _Chain((whole, half, half, half), sizes=(1, 3, 1))
         self.weigting = _Chain((3 * gray_width + 2 * whole, hidden, half, 1))
         self.feature_refine = _Chain((3 * gray_width + 3 * half, hidden, whole, whole))
-        self.fea_key = Siggraph17(width=width).requires_grad_(False)
+        self.fea_key = Siggraph17(width=width, classes=classes).requires_grad_(False)
         self.flow = flow.requires_grad_(False)
 
     def train(self, mode: bool = True) -> Tcvc:
@@ -98,7 +100,7 @@ class Tcvc(nn.Module):
         for index in range(1, len(grays) - 1):
             looks.append(self.L_fea_extractor(grays[index + 1]))
             from_last = backward.popleft()  # what lies leftmost now is the next frame's
-            from_first = warp(fused, self._motion(grays[index], grays[index - 1]))
+            from_first = warp(exact(fused), self.motion(grays[index], grays[index - 1]))
             share = torch.sigmoid(self.weigting(torch.cat((*looks, from_last, from_first), dim=1)))  # (N, 1, H, W)
             mixed = share * from_first + (1.0 - share) * from_last
             context = (self.channel_reduction(x.detach()) for x in (backward[0], fused, mixed))
@@ -109,10 +111,11 @@ class Tcvc(nn.Module):
         """The last anchor's features at each frame but the first, ascending; warped from frame to frame, nothing else."""
         found = deque((features,))
         for index in range(len(grays) - 2, 0, -1):
-            found.appendleft(warp(found[0], self._motion(grays[index], grays[index + 1])))
+            found.appendleft(warp(exact(found[0]), self.motion(grays[index], grays[index + 1])))
         return found
 
-    def _motion(self, gray: Tensor, other: Tensor) -> Tensor:
+    def motion(self, gray: Tensor, other: Tensor) -> Tensor:
+        """(N, 1, H, W) L* / 100 - 0.5 twice -> (N, 2, H, W), the flow from each pixel of the first to the second."""
         flow: Tensor = self.flow(*((x + 0.5).expand(-1, 3, -1, -1) for x in (gray, other)))
         return flow
 

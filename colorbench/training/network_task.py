@@ -36,7 +36,7 @@ class NetworkTask:
         losses: the terms of a batch, of the network in training mode.
         colorizer: a Colorizer around a copy of the network.
         shape: what ``build`` needs to make the network again, JSON; stands in the card of the weights.
-        exemplars: the most that the method takes; 0 for an automatic one.
+        exemplars: the most that the method takes; 0 for an automatic one, None for any number.
     """
 
     critic: nn.Module | None = None
@@ -52,14 +52,16 @@ class NetworkTask:
         losses: Callable[[nn.Module, Batch], Terms],
         colorizer: Callable[[nn.Module], Colorizer],
         shape: Mapping[str, Any],
-        exemplars: int,
+        exemplars: int | None,
     ) -> None:
         self.card, self.settings, self.corpus = card, settings, corpus
         self._losses, self._colorizer, self._shape, self._exemplars = losses, colorizer, dict(shape), exemplars
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._network = build()
-        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # torch refuses to lay out 3D convolutions so.
+        if all(parameter.dim() < 5 for parameter in self._network.parameters()):
+            self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def network(self) -> nn.Module:

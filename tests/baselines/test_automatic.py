@@ -75,7 +75,7 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, nn.Modu
 def test_it_is_registered_and_automatic(name: str) -> None:
     card = METHODS.get(name).card
     assert card.kind == "automatic"
-    assert [variant.exemplars for variant in card.variants] == [(0, 0)]
+    assert [(variant.name, variant.exemplars) for variant in card.variants] == [("official", (0, 0)), ("compact", (0, 0))]
     assert card.licence == load_manifest()[WEIGHTS[name]].licence
     assert {other for other in METHODS.entries if other.startswith(name)} == {name}
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from baselines.deepexemplar import FILES, METHODS, parse_working
 from baselines.deepexemplar_networks import loading
+from baselines.deepexemplar_networks.coloring import ReleasedColorizer
 from baselines.deepexemplar_networks.colorvidnet import ColorVidNet, released_names
 from baselines.deepexemplar_networks.recurrence import DeepExemplar
 from baselines.deepexemplar_networks.warpnet import WarpNet
@@ -119,7 +120,9 @@ def narrow_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_files_in_the_released_names_load(folder: Path, narrow_networks: None) -> None:
     network = written(folder)
-    loaded = METHOD.load(variant="official", device="cpu", settings=DEFAULTS).network
+    colorizer = METHOD.load(variant="official", device="cpu", settings=DEFAULTS)
+    assert isinstance(colorizer, ReleasedColorizer)
+    loaded = colorizer.network
     assert not loaded.training
     state = loaded.state_dict()
     assert all(torch.equal(state[key], tensor) for key, tensor in network.state_dict().items())

@@ -117,6 +117,7 @@ def test_a_file_in_the_released_layout_loads(tmp_path: Path, monkeypatch: pytest
     networks = written(path)
     monkeypatch.setattr("colorbench.weights.require_weights", lambda name, member="": path)
     loaded = METHOD.load(variant="official", device="cpu", settings=DEFAULTS)
+    assert isinstance(loaded, ReleasedColorizer)
     for network, theirs in ((loaded.restoration, networks.restoration), (loaded.color, networks.color)):
         assert not network.training
         state = network.state_dict()

@@ -116,7 +116,9 @@ def test_a_file_in_the_released_names_loads_whatever_the_flow(folder: Path, narr
     made = narrow()
     torch.save(made.state_dict(), folder / "80000_G.pth")
     assert METHOD.unavailable("official") == ""
-    loaded = METHOD.load(variant="official", device="cpu", settings=DEFAULTS | {"flow": flow}).network
+    colorizer = METHOD.load(variant="official", device="cpu", settings=DEFAULTS | {"flow": flow})
+    assert isinstance(colorizer, ReleasedColorizer)
+    loaded = colorizer.network
     assert not loaded.training
     state = loaded.state_dict()
     own = {key: tensor for key, tensor in made.state_dict().items() if flow == "flownet2" or not key.startswith("flow.")}
