@@ -1,6 +1,6 @@
 """The command line. Each command parses, calls one function, prints. Data goes to stdout, text for people to stderr.
 
-Exit codes: 0 done, 1 a unit failed or an error, 2 usage, 130 interrupted.
+Exit codes: 0 done, 1 a unit failed or an error, 2 usage, 130 interrupted; those of `gate` are in its help.
 """
 
 from __future__ import annotations
@@ -141,6 +141,13 @@ def score(
     show_default=True,
     help="By file name, or at the most similar frame.",
 )
+@click.option(
+    "--alike",
+    type=click.FloatRange(-1, 1),
+    default=0.5,
+    show_default=True,
+    help="Likeness from which on a reference may color a shot that is not its own.",
+)
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights of your own.")
 @click.option("--preset", default="compact", show_default=True, help="Which of the weights that are here.")
 @click.option("--untrained", is_flag=True, help="Random weights, to try the plumbing; the output says so.")
@@ -151,23 +158,31 @@ def score(
 @click.option("--batch", type=int, default=0, help="Frames at a time; default: the device decides.")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto", show_default=True)
 @click.option("--fps", default="25", show_default=True, help="Of a film made of pictures.")
+@click.option(
+    "--codec", type=click.Choice(["h264", "hevc", "prores", "ffv1"]), default="h264", show_default=True, help="Of a film."
+)
+@click.option("--crf", type=int, help="Quality of h264 and hevc, 0 (best) to 51; default 16 and 18.")
+@click.option("--pix-fmt", metavar="NAME", help="Samples of a film, such as yuv420p10le; default: the codec's own.")
 @click.option("--overwrite", is_flag=True, help="Replace what colorize wrote before, and an unfinished job of other parameters.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def colorize(*, as_json: bool, quiet: bool, **options: Any) -> None:
     """Color a film from colored pictures of some of its frames. Sound, size and timing are kept.
 
-    The same command goes on where a killed one stopped.
+    Each shot takes its colors from its own pictures, or from one that looks like it; OUTPUT.shots.json says which, and what stays
+    gray. The same command goes on where a killed one stopped.
 
     \b
     Examples:
       colorbench colorize film.mp4 --references stills/ -o colored.mp4
       colorbench colorize frames/ --references a.png --references b.png --at 0,99 -o colored
+      colorbench colorize film.mov --references stills/ -o colored.mov --codec hevc --pix-fmt yuv420p10le
     """
     from dataclasses import asdict
 
     from bistnet.coloring import colorize as run_job
-    from bistnet.coloring import describe_done, make_job
+    from bistnet.coloring import describe_done
+    from bistnet.job import make_job
     from colorbench.store import to_json
     from colorbench.watching import ConsoleWatcher
 
@@ -205,6 +220,197 @@ def train(*, name: str, as_json: bool, quiet: bool, **options: Any) -> None:
     with ConsoleWatcher(noun="steps", quiet=quiet) as watcher:
         trained = train_by_name(name, overrides=_pairs(options.pop("set_")), watcher=watcher, **options)
     click.echo(to_json(asdict(trained), indent=1) if as_json else describe_trained(trained))
+
+
+@main.command()
+@click.option(
+    "--grid", default="table2", show_default=True, metavar="NAME|FILE.toml", help="What is compared; factors and levels."
+)
+@click.option("--preset", default="compact", show_default=True, metavar="NAME|FILE.toml", help="Of the full model.")
+@click.option(
+    "--budget", required=True, metavar="STEPS|TIME", help="Of each cell: 800, or the steps that the full model does in 20m."
+)
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings of each cell.")
+@click.option("--cells", metavar="A,B", help="Only these.")
+@click.option("--data", type=click.Path(path_type=Path), envvar="COLORBENCH_DATA", help="Root of the data.")
+@click.option("--out", type=click.Path(path_type=Path), help="The grid's folder; default runs/ablation-PRESET.")
+@click.option("--set", "set_", multiple=True, metavar="KEY=VALUE", help="A key of network, task or recipe, for all cells alike.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--jobs", type=click.IntRange(0), default=0, help="Trainings at a time; default: 1 on a CPU, one on each GPU.")
+@click.option("--workers", type=int, default=-1, help="Processes that make samples, for each; default: the cores that are left.")
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def ablate(*, cells: str | None, set_: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> None:
+    """Train variants of BiSTNet under equal conditions and compare them with the full model, as the paper's Table 2.
+
+    The same command goes on where a killed one stopped.
+
+    \b
+    Examples:
+      colorbench ablate --budget 20m --seeds 2 --data DATA
+      colorbench ablate --budget 800 --cells full,no-btfb,no-msrb --data DATA --out runs/three
+      colorbench ablate --grid mine.toml --budget 5m --jobs 2 --data DATA
+    """
+    from bistnet.trials import ablate as train_cells
+    from colorbench.store import to_json
+    from colorbench.watching import ConsoleWatcher
+    from reports.ablation import ablation_grid, ablation_record, write_ablation
+    from reports.terminal_table import print_grid
+
+    with ConsoleWatcher(noun="steps", quiet=quiet) as watcher:
+        ablated = train_cells(cells=_names(cells), overrides=_pairs(set_), watcher=watcher, **options)
+    for label, error in ablated.failures.items():
+        click.echo(f"colorbench: {label} failed, the same command tries it again: {error}", err=True)
+    table = write_ablation(ablated.folder)
+    if as_json:
+        click.echo(to_json(ablation_record(table), indent=1))
+    else:
+        print_grid(ablation_grid(table))
+    if ablated.failures:
+        raise SystemExit(EXIT_FAILED)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="RUN")
+@click.option("--against", type=click.Path(path_type=Path, dir_okay=False), metavar="BASELINE", help="Compare with this file.")
+@click.option("--update", type=click.Path(path_type=Path, dir_okay=False), metavar="BASELINE", help="Write the run as this file.")
+@click.option(
+    "--tolerance", multiple=True, metavar="METRIC=AMOUNT", help="By how much the mean may be worse; inf leaves the metric out."
+)
+@click.option(
+    "--clip-tolerance", multiple=True, metavar="METRIC=AMOUNT", help="The same for any one clip; default: five times it."
+)
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option("--summary", type=click.Path(path_type=Path), metavar="FILE", help="Write the job summary, Markdown.")
+@click.option("--github", is_flag=True, help="Print annotations for GitHub, and add the summary to $GITHUB_STEP_SUMMARY.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def gate(
+    *,
+    folder: Path,
+    against: Path | None,
+    update: Path | None,
+    tolerance: tuple[str, ...],
+    clip_tolerance: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Compare a run with a baseline, clip by clip, and fail if colors got worse.
+
+    Exit codes: 0 not worse, 1 worse, 2 usage, 3 not decided (something is missing, the clips disagree, or there is no baseline
+    yet), 4 not comparable. Without tolerances the baseline's are taken.
+
+    \b
+    Examples:
+      colorbench gate runs/demo --update tests/baseline.json
+      colorbench gate runs/demo --against tests/baseline.json --junit gate.xml --github
+    """
+    from colorbench.config import parse_pairs
+    from colorbench.gate_command import check, describe_written, update_baseline
+    from reports.gate_output import print_gate
+
+    given = {
+        "tolerance": parse_pairs(tolerance, flag="--tolerance"),
+        "clip_tolerance": parse_pairs(clip_tolerance, flag="--clip-tolerance"),
+    }
+    if update is not None and against is None:
+        click.echo(describe_written(update_baseline(folder, update, **given), update), err=True)
+    elif against is not None and update is None:
+        report = check(folder, against, **given)
+        print_gate(report, **options)
+        raise SystemExit(report.exit_code)
+    else:
+        raise click.UsageError("name a baseline: either --against or --update")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="RUN")
+@click.option(
+    "--format",
+    "formats",
+    metavar="A,B",
+    help="Of md, latex, csv, html, figures, page, strips, video, all. Default: all but video.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Where to; default RUN/report.")
+@click.option("--methods", metavar="A,B", help="Only these rows.")
+@click.option("--clips", metavar="A,B", help="Strips and videos of these clips only.")
+@click.option("--exemplars", is_flag=True, help="Show the exemplars in videos too.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+def report(
+    *, folder: Path, formats: str | None, out: Path | None, methods: str | None, clips: str | None, exemplars: bool, as_json: bool
+) -> None:
+    """Write tables, figures, a page, strips and videos of a run. No method or metric runs again.
+
+    Pictures need the frames that `run --save-frames` keeps. What lacks them is left out with a note; where it was asked for by
+    name, the exit code is 1.
+
+    \b
+    Examples:
+      colorbench report runs/davis
+      colorbench report runs/davis --format latex,figures --methods bistnet,tcvc,flow --out paper
+      colorbench report runs/davis --format video --clips blackswan,cows
+    """
+    from colorbench.results import read_results
+    from colorbench.store import to_json
+    from reports.report import parse_formats, write_report
+
+    wanted, results = parse_formats(formats), read_results(folder)
+    results = results.only(_names(methods)) if methods else results
+    made = write_report(
+        results,
+        out or folder / "report",
+        wanted,
+        clips=_names(clips),
+        exemplars=exemplars,
+        written=lambda path: click.echo(path, err=True),
+    )
+    for note in made.notes:
+        click.echo(f"colorbench: {note}", err=True)
+    if as_json:
+        click.echo(to_json({"files": made.files, "notes": made.notes}, indent=1))
+    if made.lacking & set(_names(formats)):
+        raise SystemExit(EXIT_FAILED)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="RUN")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: RUN/bundle.zip.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bundle(*, folder: Path, out: Path | None, as_json: bool) -> None:
+    """Pack a run's configuration, scores, provenance, hashes and tables into one file, and print its SHA-256.
+
+    \b
+    Example:
+      colorbench bundle runs/davis --out davis.zip
+    """
+    from colorbench.bundle import write_bundle
+    from reports.bundle_listing import bundle_lines, bundle_record
+    from reports.documents import documents
+
+    made = write_bundle(folder, out or folder / "bundle.zip", tables=documents)
+    if not made.complete:
+        click.echo("colorbench: units of the run failed or are missing; the tables say which", err=True)
+    _print_listing([bundle_record(made)], lambda _: bundle_lines(made), as_json=as_json)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="BUNDLE")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def verify(*, path: Path, as_json: bool) -> None:
+    """Check a bundle's hashes, make its tables again from its scores, and compare them byte for byte.
+
+    Exit codes: 0 all fits, 1 something does not, 2 no such file.
+
+    \b
+    Example:
+      colorbench verify davis.zip
+    """
+    from colorbench.bundle import verify_bundle
+    from reports.bundle_listing import bundle_record, verdict_lines
+    from reports.documents import documents
+
+    seen = verify_bundle(path, tables=documents)
+    _print_listing([bundle_record(seen)], lambda _: verdict_lines(seen), as_json=as_json)
+    if seen.mismatches:
+        raise SystemExit(EXIT_FAILED)
 
 
 @main.command()
@@ -301,6 +507,33 @@ def add_weights(*, name: str, file: Path, as_json: bool) -> None:
     _print_listing([describe_state(add(name, file))], weights_lines, as_json=as_json)
 
 
+@main.command()
+@click.argument("first", metavar="RUN[@METHOD]")
+@click.argument("second", metavar="RUN[@METHOD]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(*, first: str, second: str, as_json: bool) -> None:
+    """Compare two runs, or two methods, over the clips that both have: differences, intervals, p.
+
+    A method is named by its label; without one, every method that both runs have is compared.
+
+    \b
+    Examples:
+      colorbench compare runs/before runs/after
+      colorbench compare runs/demo@flow:single runs/demo@flow
+    """
+    from colorbench.compare import compare as contrast
+    from colorbench.compare import find_pairs
+    from colorbench.store import to_json
+    from reports.comparison import comparison_grid, comparison_record
+    from reports.terminal_table import print_grid
+
+    contrasts = contrast(find_pairs(first, second))
+    if as_json:
+        click.echo(to_json(comparison_record(contrasts), indent=1))
+    else:
+        print_grid(comparison_grid(contrasts))
+
+
 def _run_and_print(spec: RunSpec, *, as_json: bool, quiet: bool) -> None:
     from colorbench.api import run_spec
     from colorbench.progress import ConsoleProgress
@@ -311,6 +544,10 @@ def _run_and_print(spec: RunSpec, *, as_json: bool, quiet: bool) -> None:
     print_result(result, as_json=as_json)
     if not result.complete:
         raise SystemExit(EXIT_FAILED)
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def _pairs(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A colored film on disk: finished pieces, and the whole with the source's sound and times.
 
-Pieces are H.264 without B-frames, so that their packets, laid end to end, are a film: joining codes nothing again. The sound is
+Pieces are coded without B-frames, so that their packets, laid end to end, are a film: joining codes nothing again. The sound is
 copied packet by packet. docs/design/inference.md says why.
 """
 
@@ -11,60 +11,66 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from bistnet.encoding import Encoding
 from bistnet.timeline import Look, Timeline
 from colorbench.atomic import replacing_file
 from colorbench.errors import FramesError
-from colorbench.types import RgbFrame
 
 if TYPE_CHECKING:
+    import numpy as np
     from av import Packet, VideoFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
+    from numpy.typing import NDArray
 
+    _Levels = NDArray[np.uint8] | NDArray[np.uint16]
     _Timed = tuple[float, Packet[VideoStream] | Packet[Stream]]
 
 FILM_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
 
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-_QUALITY = {"crf": "16", "preset": "medium", "bf": "0"}
 _LIMITED, _FULL = 1, 2
 _SWSCALE = {1: 1, 5: 5, 6: 5}
 
 
-def write_piece(path: Path, frames: Iterable[RgbFrame], timeline: Timeline, *, look: Look) -> None:
+def write_piece(
+    path: Path, frames: Iterable[_Levels], timeline: Timeline, *, look: Look, encoding: Encoding | None = None
+) -> None:
     """Codes consecutive frames as a file of their own, whole or not at all; one frame in memory at a time.
 
-    4:2:0 where both sides are even, else 4:4:4, which keeps odd sizes. BT.601 or BT.709 as ``look`` says, limited range, tagged.
+    BT.601 or BT.709 as ``look`` says, limited range, tagged.
 
     Args:
         path: the piece; its suffix is not looked at.
-        frames: (H, W, 3) uint8 in [0, 255], all of one size, at least one.
+        frames: (H, W, 3) uint8 in [0, 255] or uint16 in [0, 65535], all of one size, at least one.
         timeline: of the film, for its frame rate.
         look: what the film says of its pixels.
+        encoding: codec, quality and samples; H.264 by default.
 
     Raises:
-        FramesError: this build of PyAV can't code H.264.
+        FramesError: this build of PyAV lacks the encoder.
         StoreError: the disk is full, or the folder can't be written.
     """
     import av
     import av.error
     from av.video.reformatter import VideoReformatter
 
-    reformatter = VideoReformatter()
+    reformatter, encoding = VideoReformatter(), encoding or Encoding()
     with replacing_file(path) as temporary:
         try:
-            with av.open(str(temporary), "w", format="mp4") as container:
+            with av.open(str(temporary), "w", format=encoding.piece_format) as container:
                 stream = None
                 for index, rgb in enumerate(frames):
                     if stream is None:
-                        stream = container.add_stream("libx264", rate=timeline.fps.limit_denominator(1001), options=_QUALITY)
+                        rate = timeline.fps.limit_denominator(1001)
+                        stream = cast("VideoStream", container.add_stream(encoding.encoder, rate=rate, options=encoding.options))
                         stream.height, stream.width = rgb.shape[:2]
-                        stream.pix_fmt = "yuv444p" if stream.height % 2 or stream.width % 2 else "yuv420p"
+                        stream.pix_fmt = encoding.samples(stream.height, stream.width)
                         stream.color_range, stream.colorspace = _LIMITED, look.matrix
                         stream.color_primaries, stream.color_trc = look.primaries, look.transfer
                         if look.pixel_aspect:
@@ -76,13 +82,23 @@ def write_piece(path: Path, frames: Iterable[RgbFrame], timeline: Timeline, *, l
                     container.mux(stream.encode())
         except av.error.EncoderNotFoundError as error:
             raise FramesError(
-                "this build of PyAV has no libx264", wanted="an encoder of H.264", remedy="write a folder of PNG files instead"
+                f"this build of PyAV has no {encoding.encoder}",
+                wanted="its encoder",
+                remedy="write a folder of PNG files instead",
             ) from error
         except av.error.FFmpegError as error:
             raise OSError(error.errno, error.strerror) from error
 
 
-def join_pieces(path: Path, pieces: Sequence[Path], timeline: Timeline, *, sound: Path | None, tags: Mapping[str, str]) -> None:
+def join_pieces(
+    path: Path,
+    pieces: Sequence[Path],
+    timeline: Timeline,
+    *,
+    sound: Path | None,
+    tags: Mapping[str, str],
+    timecode: str | None = None,
+) -> None:
     """Pieces to one film with the source's times and sound, whole or not at all.
 
     Args:
@@ -91,6 +107,7 @@ def join_pieces(path: Path, pieces: Sequence[Path], timeline: Timeline, *, sound
         timeline: when each frame is shown.
         sound: the file whose sound tracks are copied; None for none.
         tags: of the file as a whole, such as "comment".
+        timecode: of the first frame, "01:00:00:00"; a track of its own in .mp4 and .mov, a tag in .mkv.
 
     Raises:
         FramesError: pieces that don't fit together.
@@ -105,8 +122,16 @@ def join_pieces(path: Path, pieces: Sequence[Path], timeline: Timeline, *, sound
         try:
             with av.open(str(temporary), "w", format=_FORMATS[path.suffix.lower()]) as out:
                 out.metadata.update(tags)
-                video = out.add_stream_from_template(inputs[0].streams.video[0])
+                template = inputs[0].streams.video[0]
+                video = out.add_stream_from_template(template)
                 video.time_base = timeline.time_base
+                if template.codec_context.name == "hevc" and path.suffix.lower() != ".mkv":
+                    # Apple's players show no other.
+                    video.codec_context.codec_tag = "hvc1"
+                if timecode is not None:
+                    # Its track counts frames, so that it needs their rate, which not every codec hands on.
+                    video.codec_context.framerate = timeline.fps.limit_denominator(1001)
+                    video.metadata["timecode"] = timecode
                 tracks = [_add_sound(out, track) for track in source.streams.audio] if source is not None else []
                 packets: list[Iterator[_Timed]] = [_picture_packets(pieces, timeline, video)]
                 if source is not None and tracks:
@@ -142,12 +167,12 @@ def check_sound(path: Path, sound: Path) -> None:
             ) from error
 
 
-def _to_yuv(rgb: RgbFrame, pix_fmt: str, look: Look, reformatter: VideoReformatter) -> VideoFrame:
+def _to_yuv(rgb: _Levels, pix_fmt: str, look: Look, reformatter: VideoReformatter) -> VideoFrame:
     import av
     from av.video.reformatter import Interpolation
 
     return reformatter.reformat(
-        av.VideoFrame.from_ndarray(rgb, format="rgb24"),
+        av.VideoFrame.from_ndarray(rgb, format="rgb24" if rgb.itemsize == 1 else "rgb48le"),
         format=pix_fmt,
         src_color_range=_FULL,
         dst_colorspace=_SWSCALE[look.matrix],

@@ -37,8 +37,8 @@ class Span:
     """The first frame."""
     stop: int
     """One past the last frame."""
-    forward: int
-    """The reference at position 0, as its place in the list that :func:`spans` was given."""
+    forward: int | None
+    """The reference at position 0, as its place in the list that :func:`spans` was given; None: no reference, no color."""
     backward: int | None
     """The reference at position 1; None before the first reference and after the last."""
     positions: tuple[float, ...]

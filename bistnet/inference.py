@@ -55,6 +55,11 @@ class Colored:
         result: RgbFrame = color.to_u8(color.lab_to_rgb(self.lab)).cpu().numpy()
         return result
 
+    def rgb_u16(self) -> NDArray[np.uint16]:
+        """(H, W, 3) uint16 in [0, 65535], sRGB, for what holds more than 8 bits."""
+        levels = (color.lab_to_rgb(self.lab) * 65535.0).round()
+        return levels.cpu().numpy().astype(np.uint16)
+
 
 def _warn(event: str) -> None:
     warnings.warn(event, stacklevel=3)
@@ -105,7 +110,7 @@ class Colorizer:
         """Colors the frames of spans, in order.
 
         Args:
-            spans: of :func:`bistnet.fusion.spans`, all or some of them, whole or in pieces.
+            spans: of :func:`bistnet.fusion.spans`, all or some of them, whole or in pieces. One without a reference stays gray.
             luminance: frame number to (H, W) float32 L* in [0, 100]; asked once a frame, in order.
             reference: a span's number of a reference to (H, W, 3) uint8 sRGB, of any size.
 
@@ -126,15 +131,20 @@ class Colorizer:
                 for place in used:
                     if place not in encoded:
                         encoded[place] = self._encode(reference(place), frames[0].shape)
+                start = indices.stop
+                if not used:
+                    yield from (Colored(index, self._uncolored(frame)) for index, frame in zip(indices, frames, strict=True))
+                    continue
                 positions = [span.positions[index - span.start] for index in indices]
                 pair = encoded[used[0]], encoded[used[1]] if len(used) > 1 else None
                 small, ab = self._colored(frames, pair, positions)
                 for at, (index, frame) in enumerate(zip(indices, frames, strict=True)):
                     yield Colored(index, self._enlarged(frame, small[at : at + 1], ab[at : at + 1]))
-                start = indices.stop
 
     def _references(self, span: Span) -> list[int]:
         """The forward one, then the backward one where the span has it and the network takes it."""
+        if span.forward is None:
+            return []
         if span.backward is None or self._network.settings.fusion.references == 1:
             return [span.forward]
         return [span.forward, span.backward]
@@ -200,6 +210,10 @@ class Colorizer:
         """(H, W, 3) Lab of one frame: frame by frame, so that full-size maps of one alone are in memory."""
         l_star = self._tensor(frame)
         return torch.cat((l_star, scale_chroma_up(ab, small, l_star)), dim=1)[0].permute(1, 2, 0)  # (H, W, 3)
+
+    def _uncolored(self, frame: LStar) -> Tensor:
+        """(H, W, 3) Lab without chroma."""
+        return nn.functional.pad(self._tensor(frame)[0, 0, ..., None], (0, 2))
 
     def _tensor(self, frame: LStar) -> Tensor:
         return torch.from_numpy(frame)[None, None].to(self.device)

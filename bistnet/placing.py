@@ -8,7 +8,7 @@ never share a frame.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -125,26 +125,16 @@ def place_by_name(names: Sequence[str], frame_names: Sequence[str]) -> tuple[Pla
     return tuple(found)
 
 
-def place(
-    names: Sequence[str],
-    frame_names: Sequence[str],
-    *,
-    rule: Rule,
-    reference: Callable[[int], RgbFrame],
-    frames: Callable[[], Iterable[LStar]],
-) -> tuple[Place, ...]:
-    """References by name or by likeness.
+def place_known(names: Sequence[str], frame_names: Sequence[str], *, rule: Rule) -> tuple[Place, ...] | None:
+    """References by name, or None where they are to be found by likeness.
 
     Args:
         names: file stems of the references.
         frame_names: of the clip.
         rule: "auto" goes by name where all names mean a frame, by likeness where none does.
-        reference: the picture of a reference, by its place in ``names``.
-        frames: the clip's luminance from its first frame to its last; read once, for likeness alone.
 
     Raises:
         UsageError: names that mean no frame, some names that do and some that don't, or two references on one frame.
-        FramesError: a picture that looks like no frame.
     """
     if rule not in get_args(Rule):
         raise UnknownNameError("rule for placing references", rule, get_args(Rule))
@@ -160,14 +150,36 @@ def place(
             wanted="all references named like frames, or none",
             remedy="give their frames, --at 0,49,99, or look for them with --place match",
         )
-    return match(map(reference, range(len(names))), names, frames())
+    return None
+
+
+def place_alike(
+    names: Sequence[str], indices: Sequence[int], likeness: Sequence[float], *, least: float = ALIKE
+) -> tuple[Place, ...]:
+    """References at the frames that look most like them.
+
+    Args:
+        names: of the pictures.
+        indices: of those frames.
+        likeness: of each picture and its frame.
+        least: likeness under which a picture does not show a frame.
+
+    Raises:
+        FramesError: a picture that looks like no frame.
+        UsageError: two look most like one frame.
+    """
+    for name, value, at in zip(names, likeness, indices, strict=True):
+        if value < least:
+            raise FramesError(
+                f"reference {name!r} looks like no frame: the nearest is frame {at}, of likeness {value:.2f}",
+                wanted=f"a picture of the clip, of likeness {least} or more",
+                remedy="give the frame with --at, or leave the picture out",
+            )
+    return _distinct([Place(name, at, "match", value) for name, at, value in zip(names, indices, likeness, strict=True)])
 
 
 def match(pictures: Iterable[RgbFrame], names: Sequence[str], frames: Iterable[LStar]) -> tuple[Place, ...]:
-    """References at the frames that look most like them; the earliest of equals.
-
-    Likeness is the mean of two correlations between thumbnails of 48x32: of L*, and of its gradient, which weighs outlines. Both
-    stay where someone who colored a picture made it brighter or gave it more contrast. Sizes and aspects may differ.
+    """References at the frames of a clip that look most like them; the earliest of equals.
 
     Args:
         pictures: (H, W, 3) uint8 sRGB each.
@@ -186,18 +198,15 @@ def match(pictures: Iterable[RgbFrame], names: Sequence[str], frames: Iterable[L
         likeness = wanted @ describe(frame)
         better = likeness > best
         best[better], index[better] = likeness[better], number
-    for name, value, at in zip(names, best, index, strict=True):
-        if value < ALIKE:
-            raise FramesError(
-                f"reference {name!r} looks like no frame: the nearest is frame {at}, of likeness {value:.2f}",
-                wanted=f"a picture of the clip, of likeness {ALIKE} or more",
-                remedy="give the frame with --at, or leave the picture out",
-            )
-    return _distinct([Place(name, int(at), "match", float(value)) for name, at, value in zip(names, index, best, strict=True)])
+    return place_alike(names, index.tolist(), best.tolist())
 
 
 def describe(l_star: LStar) -> NDArray[np.float32]:
-    """A picture as a vector whose product with another's is their likeness, in [-1, 1]; zero for a picture of one value."""
+    """A picture as a vector whose product with another's is their likeness, in [-1, 1]; zero for a picture of one value.
+
+    Likeness is the mean of two correlations between thumbnails of 48x32: of L*, and of its gradient, which weighs outlines. Both
+    stay where someone who colored a picture made it brighter or gave it more contrast. Sizes and aspects may differ.
+    """
     import cv2
 
     small = cv2.resize(l_star, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -34,7 +34,12 @@ class Timeline:
 
     @property
     def seconds(self) -> float:
-        return float((self.times[-1] + self.last - self.times[0]) * self.time_base)
+        return self.at(len(self.times))
+
+    def at(self, number: int) -> float:
+        """Seconds from the beginning to frame ``number``; to the end where that is their count."""
+        time = self.times[number] if number < len(self.times) else self.times[-1] + self.last
+        return float((time - self.times[0]) * self.time_base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,19 @@ def read_look(path: Path) -> Look:
         if aspect and frame.rotation % 180:
             aspect = 1 / aspect
     return Look(matrix, primaries, transfer, aspect or None)
+
+
+def read_timecode(path: Path) -> str | None:
+    """The timecode of a video's first frame, as "01:00:00:00", where the file has a track or a tag for it.
+
+    Raises:
+        FramesError: it can't be read.
+    """
+    container, stream = _open(path)
+    with container:
+        tags = (stream.metadata, container.metadata, *(other.metadata for other in container.streams))
+        # Matroska's names are in capitals.
+        return next((value for tag in tags for name, value in tag.items() if name.lower() == "timecode"), None)
 
 
 def look_of_pictures(height: int) -> Look:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bistnet.fusion import Span
 from colorbench.atomic import replacing_file, storage_errors
@@ -41,20 +43,27 @@ class WorkFolder:
         self.path = path
         self._job = path / "job.json"
 
-    def open(self, identity: Mapping[str, object], *, overwrite: bool) -> None:
+    def open(self, identity: Mapping[str, object], *, overwrite: bool) -> dict[str, Any] | None:
         """Makes the folder, or finds it of the same job.
 
         Args:
             identity: all that decides what the pieces hold, as JSON values.
             overwrite: a folder of another job is emptied instead of refused.
 
+        Returns:
+            What :meth:`begin` was given of the same job; None where the job is new.
+
         Raises:
             UsageError: it is of another job, or no work folder at all.
             StoreError: it can't be written.
         """
         known = self._known()
-        if known is not None and known != dict(identity):
-            differ = sorted(key for key in {*known, *identity} if known.get(key) != identity.get(key))
+        if known is not None and known["job"] == dict(identity):
+            found: dict[str, Any] = known["survey"]
+            return found
+        if known is not None:
+            job = known["job"]
+            differ = sorted(key for key in {*job, *identity} if job.get(key) != identity.get(key))
             if not overwrite:
                 raise UsageError(
                     f"{self.path} holds an unfinished job that differs in: {', '.join(differ)}",
@@ -63,20 +72,33 @@ class WorkFolder:
                 )
             with storage_errors(self.path):
                 shutil.rmtree(self.path)
-            known = None
-        if known is None:
-            with replacing_file(self._job) as temporary:
-                temporary.write_text(json.dumps(dict(identity), indent=1), encoding="utf-8")
+        with storage_errors(self._job):
+            self.path.mkdir(parents=True, exist_ok=True)
+        return None
+
+    def begin(self, identity: Mapping[str, object], survey: Mapping[str, object]) -> None:
+        """Notes the job, and what was found before its first piece.
+
+        Raises:
+            StoreError: it can't be written.
+        """
+        with replacing_file(self._job) as temporary:
+            temporary.write_text(json.dumps({"job": dict(identity), "survey": dict(survey)}, indent=1), encoding="utf-8")
+
+    def leave(self) -> None:
+        """When nothing was begun."""
+        with suppress(OSError):
+            self.path.rmdir()
 
     def remove(self) -> None:
         """When the job is done."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _known(self) -> dict[str, object] | None:
+    def _known(self) -> dict[str, Any] | None:
         if not self.path.exists():
             return None
         try:
-            known: dict[str, object] = json.loads(self._job.read_text(encoding="utf-8"))
+            known: dict[str, Any] = json.loads(self._job.read_text(encoding="utf-8"))
         except FileNotFoundError:
             if self.path.is_dir() and not any(self.path.iterdir()):
                 return None

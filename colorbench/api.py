@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from colorbench import statistics
+from colorbench import summary as pooling
 from colorbench.config import make_spec
 from colorbench.errors import UsageError
+from colorbench.results import Results, results_of
 from colorbench.runner import Outcome, Progress, execute
 from colorbench.types import RunSpec
 
@@ -24,24 +25,29 @@ class Result:
     outcome: Outcome
 
     @cached_property
-    def summary(self) -> statistics.Summary:
-        """Rows, metrics and signatures, as the reports take them."""
-        return statistics.summarize(self.outcome)
+    def results(self) -> Results:
+        """Scores and facts of what was asked for, as the reports take them; ``read_results`` reads a whole folder."""
+        return results_of(self.outcome)
+
+    @cached_property
+    def summary(self) -> pooling.Summary:
+        """Rows, metrics and signatures."""
+        return pooling.summarize(self.results)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a method and the truth (kind "truth"), one column a metric; undefined values are missing."""
-        return statistics.table(self.summary)
+        return pooling.table(self.summary)
 
     @cached_property
     def clips(self) -> pd.DataFrame:
         """One row a method, clip and metric, with the reason of each missing value."""
-        return statistics.clip_scores(self.outcome)
+        return pooling.clip_scores(self.results)
 
     @cached_property
     def frames(self) -> pd.DataFrame:
         """One row a method, clip, metric and scored frame, with the distance to the nearest exemplar."""
-        return statistics.frame_scores(self.outcome)
+        return pooling.frame_scores(self.results)
 
     @property
     def complete(self) -> bool:

@@ -10,6 +10,6 @@ CACHE_VARIABLE = "COLORBENCH_CACHE"
 
 def cache_root() -> Path:
     """``$COLORBENCH_CACHE``, else the system's cache folder for colorbench. It need not exist; all in it may be deleted."""
-    import pooch
+    import platformdirs
 
-    return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("colorbench"))
+    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("colorbench"))

@@ -1,6 +1,6 @@
 """One download over HTTP into a partial file that a later call goes on with.
 
-pooch, which finds the cache folder, has no resume, no look at what comes and no limit to how slow a server may be, so the
+pooch has no resume, no look at what comes and no limit to how slow a server may be, so the
 transfer is here, on requests. What has arrived is kept beside a note of where it is from and how the server marks this version
 of the file (``ETag``, ``Last-Modified``). It is continued with a ``Range`` request only where the mark, or a digest known before,
 can tell a mixture of two files; the answer is checked, and where the range is ignored or the file changed, all is fetched anew.

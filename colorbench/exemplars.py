@@ -1,7 +1,7 @@
 """Which frames of a clip are exemplars, and which frames are scored.
 
 Rules: ``none``; ``first``; ``ends`` (first and last); ``first-middle-last``; ``every:K`` (frames 0, K, 2K, ... and the last);
-``given`` (the pictures that came with the clip).
+``per-shot`` (first and last of each shot, see shots.py); ``given`` (the pictures that came with the clip).
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from colorbench.errors import DatasetError, UsageError
+from colorbench.shots import Shot
 from colorbench.types import Clip, Protocol
 
-RULES = ("none", "first", "ends", "first-middle-last", "every:K", "given")
+RULES = ("none", "first", "ends", "first-middle-last", "every:K", "per-shot", "given")
 
 
 def check_rule(rule: str) -> None:
@@ -30,7 +31,7 @@ def check_rule(rule: str) -> None:
 
 
 def exemplar_indices(rule: str, n_frames: int) -> tuple[int, ...]:
-    """The frames that a rule other than ``given`` takes, ascending and without repeats.
+    """The frames that a rule other than ``given`` and ``per-shot`` takes, ascending and without repeats.
 
     >>> exemplar_indices("ends", 90), exemplar_indices("ends", 1), exemplar_indices("every:40", 90)
     ((0, 89), (0,), (0, 40, 80, 89))
@@ -48,6 +49,20 @@ def exemplar_indices(rule: str, n_frames: int) -> tuple[int, ...]:
         return tuple(sorted({0, last // 2, last}))
     step = int(rule.removeprefix("every:"))
     return tuple(sorted({*range(0, n_frames, step), last}))
+
+
+def shot_indices(shots: Sequence[Shot], limit: int | None = None) -> tuple[int, ...]:
+    """The frames that ``per-shot`` takes: both ends of each shot, or the first ``limit`` of the two.
+
+    Both, because then no frame has an exemplar of another shot beside it: what takes its colors from the exemplars before and
+    after a frame takes none across a cut.
+
+    >>> shot_indices([Shot(0, 43), Shot(44, 44), Shot(45, 90)])
+    (0, 43, 44, 45, 90)
+    >>> shot_indices([Shot(0, 43), Shot(44, 44), Shot(45, 90)], limit=1)
+    (0, 44, 45)
+    """
+    return tuple(index for shot in shots for index in sorted({shot.first, shot.last})[:limit])
 
 
 def given_positions(references: Sequence[Path], frame_names: Sequence[str]) -> tuple[int | None, ...]:

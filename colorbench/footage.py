@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorbench.errors import DatasetError
-from colorbench.exemplars import exemplar_indices, given_positions, scored_indices
+from colorbench.exemplars import exemplar_indices, given_positions, scored_indices, shot_indices
 from colorbench.frames import FrameSource, open_frames, read_ahead, read_image
+from colorbench.shots import Shot, find_shots
 from colorbench.types import Clip, Exemplar, LStar, Protocol, RgbFrame
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ class Footage:
         executor: threads that decode.
         memory_bytes: how much of the clip is kept decoded; at least 48 frames are.
 
+    Attributes:
+        shots: of the clip, where the protocol gives exemplars per shot: then the clip is read once for them. Else all in one.
+
     Raises:
-        FramesError: the source can't be opened.
+        FramesError: the source can't be opened, or a frame can't be read for the shots.
         DatasetError: exemplars that the protocol wants are not there.
     """
 
@@ -61,6 +65,8 @@ class Footage:
         self._lock = Lock()
         self._ahead: Iterator[RgbFrame] = iter(())
         self._next = _NOWHERE
+        per_shot = protocol.exemplars == "per-shot"
+        self.shots = find_shots(map(self.rgb, range(len(self)))) if per_shot else (Shot(0, len(self) - 1),)
         self.exemplar_positions = self._positions()
 
     def __len__(self) -> int:
@@ -100,8 +106,9 @@ class Footage:
         return color.merge_luminance(self.luminance(index), ab, rounding=self.protocol.rounding)
 
     def exemplars(self, limit: int | None = None) -> tuple[Exemplar, ...]:
-        """The exemplars of the protocol at its size, the first ``limit`` of them."""
-        positions = self.exemplar_positions[:limit]
+        """The exemplars of the protocol at its size, the first ``limit`` of them; of ``per-shot``, those of each shot."""
+        per_shot = self.protocol.exemplars == "per-shot"
+        positions = shot_indices(self.shots, limit) if per_shot else self.exemplar_positions[:limit]
         if self.protocol.exemplars == "given":
             pairs = zip(self.clip.references, positions, strict=False)
             return tuple(Exemplar(rgb=self._given(path), index=index, name=path.name) for path, index in pairs)
@@ -116,6 +123,8 @@ class Footage:
             self._kept.clear()
 
     def _positions(self) -> tuple[int | None, ...]:
+        if self.protocol.exemplars == "per-shot":
+            return shot_indices(self.shots)
         if self.protocol.exemplars != "given":
             return exemplar_indices(self.protocol.exemplars, self._n_frames)
         if not self.clip.references:

@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from colorbench.dataset import find_root
 from colorbench.errors import MetricError, UnknownNameError, UsageError
 from colorbench.frames import content_digest, natural_key
 from colorbench.method import Method
 from colorbench.metric import ClipMetric, FrameMetric
-from colorbench.protocol import load_protocol, metric_fields, protocol_fields
+from colorbench.protocol import load_protocol, metric_fields, run_fields
 from colorbench.provenance import source_digest
 from colorbench.registry import DATASETS, METHODS, METRICS
-from colorbench.store import digest
+from colorbench.store import KEY_DIGITS, digest, unit_key
 from colorbench.types import Clip, MethodCard, MethodSpec, Protocol, RunSpec, Variant
-
-KEY_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,29 @@ class Plan:
 
     def key(self, method: PlannedMethod, clip_digest: str) -> str:
         """Identity of a unit: equal keys mean equal colored frames."""
-        parts = (method.label, method.identity, clip_digest, protocol_fields(self.protocol)[1:], self.spec.seed)
-        return digest(parts)[:KEY_DIGITS]
+        return unit_key(label=method.label, method=method.identity, clip=clip_digest, protocol=self.protocol, seed=self.spec.seed)
 
     def signature_fields(self) -> tuple[tuple[str, str], ...]:
         """What all scores of the run share: protocol and data."""
-        return (*protocol_fields(self.protocol), ("data", self.dataset), ("clips", str(len(self.clips))))
+        return run_fields(self.protocol, dataset=self.dataset, clips=len(self.clips))
+
+    def identity(self) -> dict[str, Any]:
+        """What a run folder holds fast to."""
+        return {"protocol": asdict(self.protocol), "dataset": self.dataset, "seed": self.spec.seed}
+
+    def contents(self) -> dict[str, dict[str, Any]]:
+        """Facts of methods, metrics and clips by name: what it takes to read the results where none of them is at hand."""
+        return {
+            "methods": {method.label: _method_facts(method) for method in self.methods},
+            "metrics": {
+                metric.metric.card.name: {"card": asdict(metric.metric.card), "identity": metric.identity}
+                for metric in self.metrics
+            },
+            "clips": {
+                clip.name: {"digest": clip_digest, "source": str(clip.source), "references": list(map(str, clip.references))}
+                for clip, clip_digest in zip(self.clips, self.clip_digests, strict=True)
+            },
+        }
 
 
 def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor) -> Plan:
@@ -235,10 +251,23 @@ def _plan_metrics(spec: RunSpec) -> tuple[PlannedMetric, ...]:
     return tuple(planned)
 
 
-def spec_identity(plan: Plan) -> dict[str, object]:
-    """What a run folder holds fast to."""
-    fields = asdict(plan.protocol)
-    return {"protocol": fields, "dataset": plan.dataset, "seed": plan.spec.seed}
+def _method_facts(method: PlannedMethod) -> dict[str, Any]:
+    card, variant = method.method.card, method.variant
+    return {
+        "method": card.name,
+        "variant": variant.name,
+        "kind": card.kind,
+        "summary": card.summary,
+        "licence": card.licence,
+        "paper": card.paper,
+        "luminance": card.luminance,
+        "exemplars": variant.exemplars,
+        "trained_on": variant.trained_on,
+        "weights": variant.weights,
+        "device": method.device,
+        "settings": list(method.settings.items()),
+        "identity": method.identity,
+    }
 
 
 def default_root(path: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from colorbench.errors import UnknownNameError, UsageError
 from colorbench.exemplars import check_rule
+from colorbench.shots import DETECTION
 from colorbench.types import MetricCard, Protocol
 
 PRESETS: dict[str, Protocol] = {
@@ -67,6 +68,7 @@ _SHORT_KEYS = {
     "fit": "fit",
     "frames": "f",
     "exemplars": "x",
+    "shots": "sh",
     "scored": "sc",
     "gray": "g",
     "rounding": "r",
@@ -116,12 +118,18 @@ def protocol_fields(protocol: Protocol) -> tuple[tuple[str, str], ...]:
         ("fit", fit),
         ("frames", "all" if protocol.max_frames is None else str(protocol.max_frames)),
         ("exemplars", protocol.exemplars),
+        *((("shots", DETECTION),) if protocol.exemplars == "per-shot" else ()),
         ("scored", scored + ("+exemplars" if protocol.score_exemplars else "")),
         ("gray", protocol.gray),
         ("rounding", protocol.rounding),
         ("pooling", protocol.pooling),
         *((("mixed", protocol.mixed_sizes),) if protocol.mixed_sizes != "refuse" else ()),
     )
+
+
+def run_fields(protocol: Protocol, *, dataset: str, clips: int) -> tuple[tuple[str, str], ...]:
+    """What all scores of a run share, as signature fields: protocol and data."""
+    return (*protocol_fields(protocol), ("data", dataset), ("clips", str(clips)))
 
 
 def metric_fields(card: MetricCard) -> tuple[tuple[str, str], ...]:

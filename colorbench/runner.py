@@ -17,7 +17,7 @@ from typing import Protocol as Interface
 
 from colorbench.errors import StoreError
 from colorbench.footage import Footage
-from colorbench.plan import Plan, PlannedMethod, make_plan, spec_identity, thread_count
+from colorbench.plan import Plan, PlannedMethod, make_plan, thread_count
 from colorbench.scoring import TruthMemo
 from colorbench.store import Store, UnitRecord
 from colorbench.types import Clip, RunSpec
@@ -82,14 +82,7 @@ def execute(spec: RunSpec, *, progress: Progress | None = None) -> Outcome:
     ):
         plan = make_plan(spec, executor=executor)
         store = Store(spec.out)
-        store.declare(
-            spec_identity(plan),
-            {
-                "methods": [method.label for method in plan.methods],
-                "metrics": [metric.metric.card.name for metric in plan.metrics],
-                "clips": [clip.name for clip in plan.clips],
-            },
-        )
+        store.declare(plan.identity(), plan.contents())
         return _Run(plan, store, watcher, executor, finisher).complete()
 
 

@@ -1,6 +1,7 @@
 """The run folder. One file a unit, written whole or not at all; the same command completes what is missing.
 
-    run.json                     what the run is; methods and metrics may be added later, protocol and data may not change
+    run.json                     what the run is, with facts of its methods, metrics and clips: more of these may be added later,
+                                 protocol and data may not change (docs/design/reports.md)
     units/CLIP/LABEL-KEY.json    one unit's scores, or its failure
     provenance/HASH.json         where the units come from
     frames/LABEL/CLIP/           colored frames, where asked for
@@ -25,9 +26,14 @@ from typing import Any
 
 from colorbench.atomic import replacing_file, storage_errors
 from colorbench.errors import StoreError
-from colorbench.types import Score
+from colorbench.protocol import protocol_fields
+from colorbench.types import Protocol, Score
 
-FORMAT = 1
+FORMAT = 2
+"""Of run.json. Format 1 held names only."""
+KEY_DIGITS = 20
+_LONGEST_NAME = 160
+"""Bytes of a path component, short of the 255 that file systems take, as keys and extensions are added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +83,18 @@ class Store:
             for name in ("units", "provenance", "locks"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
 
-    def declare(self, identity: Mapping[str, Any], contents: Mapping[str, list[str]]) -> None:
+    def declare(self, identity: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]]) -> None:
         """Writes or checks run.json.
 
         Args:
             identity: what may not change (protocol, dataset, seed).
-            contents: lists that grow (methods, metrics, clips).
+            contents: "methods", "metrics" and "clips": name to facts. Names of earlier runs stay; facts of now replace theirs.
         """
         path = self.folder / "run.json"
         with self._locked("run"):
-            lists = {name: list(values) for name, values in contents.items()}
+            merged = {kind: dict(facts) for kind, facts in contents.items()}
             if path.exists():
-                known = _read(path)
+                known = read_json(path)
                 if known.get("format", 0) > FORMAT:
                     raise StoreError(
                         f"{path} has format {known['format']}",
@@ -102,16 +108,13 @@ class Store:
                             wanted="one protocol, dataset and seed in a run folder",
                             remedy="choose another --out",
                         )
-                lists = {name: list(dict.fromkeys([*known["contents"].get(name, []), *values])) for name, values in lists.items()}
-            _write(path, {"format": FORMAT, "identity": _plain(identity), "contents": lists})
+                if known["format"] == FORMAT:
+                    merged = {kind: {**known["contents"].get(kind, {}), **facts} for kind, facts in merged.items()}
+            _write(path, {"format": FORMAT, "identity": identity, "contents": merged})
 
     def load(self, *, clip: str, label: str, key: str) -> UnitRecord | None:
         """A unit's record, or None where there is none that can be read: it is made again then."""
-        path = self._unit_path(clip, label, key)
-        try:
-            return _record(_read(path))
-        except (FileNotFoundError, StoreError):
-            return None
+        return load_unit(self.folder, clip=clip, label=label, key=key)
 
     def save(self, record: UnitRecord) -> None:
         """Stores a unit.
@@ -119,7 +122,7 @@ class Store:
         Raises:
             StoreError: disk full or not writable; nothing of the unit is left then, and nothing else is lost.
         """
-        _write(self._unit_path(record.clip, record.label, record.key), asdict(record))
+        _write(_unit_path(self.folder, record.clip, record.label, record.key), asdict(record))
 
     def save_provenance(self, provenance: Mapping[str, Any]) -> str:
         """Stores where results come from, once for many units.
@@ -132,10 +135,6 @@ class Store:
         if not path.exists():
             _write(path, provenance)
         return name
-
-    def records(self) -> tuple[UnitRecord, ...]:
-        """All units in the folder, by clip and label."""
-        return tuple(_record(_read(path)) for path in sorted((self.folder / "units").glob("*/*.json")))
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
@@ -153,17 +152,45 @@ class Store:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _unit_path(self, clip: str, label: str, key: str) -> Path:
-        return self.folder / "units" / safe_name(clip) / f"{safe_name(label)}-{key}.json"
+
+def load_unit(folder: Path, *, clip: str, label: str, key: str) -> UnitRecord | None:
+    """A unit's record of a run folder, or None where there is none that can be read. Writes nothing."""
+    try:
+        return _record(read_json(_unit_path(folder, clip, label, key)))
+    except (FileNotFoundError, StoreError):
+        return None
+
+
+def unit_key(*, label: str, method: str, clip: str, protocol: Protocol, seed: int) -> str:
+    """Identity of a unit: equal keys mean equal colored frames.
+
+    Args:
+        label: the method's row.
+        method: hash of its code, variant, settings, weights and device.
+        clip: hash of the clip's bytes and of its references'.
+        protocol: its fields count, its name does not.
+        seed: of whatever the method draws.
+    """
+    return digest((label, method, clip, protocol_fields(protocol)[1:], seed))[:KEY_DIGITS]
+
+
+def frames_path(folder: Path, *, label: str, clip: str, video: bool) -> Path:
+    """Where a run folder keeps a unit's colored frames: a folder of PNG files, or a video."""
+    path = folder / "frames" / safe_name(label) / safe_name(clip)
+    return path.with_name(path.name + ".mkv") if video else path
 
 
 def safe_name(name: str) -> str:
     """A name as one path component: separators and control characters become "_", and names of dots alone get one before them.
 
-    >>> safe_name("a/b"), safe_name("..")
-    ('a_b', '_..')
+    What is too long for a file system keeps its beginning and ends in a hash.
+
+    >>> safe_name("a/b"), safe_name(".."), safe_name("x" * 999)[-20:]
+    ('a_b', '_..', 'xxx-82d6734c1cdb026f')
     """
     cleaned = re.sub(r'[/\\\x00-\x1f:*?"<>|]', "_", name)
+    if len(cleaned.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
+        cleaned = f"{cleaned[: _LONGEST_NAME // 4]}-{digest(name)[:16]}"
     return f"_{cleaned}" if not cleaned.strip(".") else cleaned
 
 
@@ -180,6 +207,26 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     '{"psnr": "inf"}'
     """
     return json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file of a run folder.
+
+    Raises:
+        StoreError: it is no JSON.
+        FileNotFoundError: there is none.
+    """
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    except json.JSONDecodeError as error:
+        raise StoreError(
+            f"{path} is not valid JSON: {error}", wanted="a file that colorbench wrote", remedy="remove it"
+        ) from error
+    return loaded
+
+
+def _unit_path(folder: Path, clip: str, label: str, key: str) -> Path:
+    return folder / "units" / safe_name(clip) / f"{safe_name(label)}-{key}.json"
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -208,16 +255,6 @@ def _write(path: Path, value: Any) -> None:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
-    except json.JSONDecodeError as error:
-        raise StoreError(
-            f"{path} is not valid JSON: {error}", wanted="a file that colorbench wrote", remedy="remove it"
-        ) from error
-    return loaded
 
 
 def _record(fields: dict[str, Any]) -> UnitRecord:

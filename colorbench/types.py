@@ -78,7 +78,7 @@ class Protocol:
     max_frames: int | None = None
     """Only the first so many frames of a clip; None for all."""
     exemplars: str = "ends"
-    """"none", "first", "ends", "first-middle-last", "every:K" or "given" (see exemplars.py)."""
+    """"none", "first", "ends", "first-middle-last", "every:K", "per-shot" or "given" (see exemplars.py)."""
     skip_first: int = 0
     """So many frames at the beginning are not scored."""
     skip_last: int = 0

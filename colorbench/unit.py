@@ -17,7 +17,8 @@ from colorbench.keeping import kept_frames
 from colorbench.method import Colorizer
 from colorbench.plan import Plan, PlannedMethod
 from colorbench.scoring import ClipScores, OpenMetric, TruthMemo, take_frames
-from colorbench.store import Store, UnitRecord, safe_name
+from colorbench.shot_clip import color_clip
+from colorbench.store import Store, UnitRecord, frames_path
 from colorbench.types import Exemplar, Score
 
 
@@ -67,7 +68,7 @@ class Workshop:
             )
         _prepare(self.plan.spec.seed, method.device)
         with ExitStack() as stack, provenance.measured(method.device) as cost:
-            frames = colorizer.colorize(footage, exemplars)
+            frames = color_clip(colorizer, footage, exemplars, limit=most)
             if self.plan.spec.save_frames != "no":
                 keep = stack.enter_context(
                     kept_frames(self.frames_path(method, index), names=footage.frame_names, fps=footage.fps)
@@ -160,8 +161,8 @@ class Workshop:
 
     def frames_path(self, method: PlannedMethod, index: int) -> Path:
         """Where a unit's frames are saved, a folder or a video."""
-        folder = self.store.folder / "frames" / safe_name(method.label) / safe_name(self.plan.clips[index].name)
-        return folder if self.plan.spec.save_frames == "png" else folder.with_name(folder.name + ".mkv")
+        video = self.plan.spec.save_frames == "video"
+        return frames_path(self.store.folder, label=method.label, clip=self.plan.clips[index].name, video=video)
 
 
 def _joined(scores: Sequence[Score], earlier: Sequence[Score]) -> tuple[Score, ...]:

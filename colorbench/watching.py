@@ -40,7 +40,9 @@ class ConsoleWatcher:
         self.console.print(text, markup=False)
 
     def started(self, total: int, done: int) -> None:
-        """Work begins; ``done`` of it was finished before."""
+        """Work begins, the first or another; ``done`` of it was finished before."""
+        if self._bar is not None:
+            self._bar.stop()
         self._total, self._done, self._before = total, done, done
         self._start = self._said = time.monotonic()
         if done:

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 from colorbench.atomic import replacing_file
 from colorbench.store import to_json
 from reports.figures import write_figures
-from reports.tables import markdown, terminal
+from reports.grid import make_grid
+from reports.markdown import markdown
+from reports.terminal_table import print_grid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from colorbench.api import Result
+    from colorbench.results import Results
+    from colorbench.summary import Summary
 
 
 def print_result(result: Result, *, as_json: bool) -> None:
@@ -27,29 +31,26 @@ def print_result(result: Result, *, as_json: bool) -> None:
     from rich.console import Console
 
     folder = result.outcome.plan.spec.out
-    record = result_record(result)
-    _write(folder / "table.md", markdown(result.summary))
+    record, grid = run_record(result.results, result.summary), make_grid(result.summary)
+    _write(folder / "table.md", markdown(grid))
     _write(folder / "results.json", to_json(record, indent=1) + "\n")
     _write(folder / "clips.csv", result.clips.to_csv(index=False))
     _write(folder / "frames.csv", result.frames.to_csv(index=False))
-    write_figures(result.summary, folder)
+    write_figures(result.summary, folder, result.results)
     console = Console(highlight=False)
     if as_json:
         console.file.write(to_json(record, indent=1) + "\n")
         return
-    # A file or pipe gets the table as wide as it is; a terminal folds it to fit.
-    console = console if console.is_terminal else Console(highlight=False, width=200)
-    console.print(terminal(result.summary))
+    print_grid(grid)
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"written to {folder}/table.md", markup=False)
 
 
-def result_record(result: Result) -> dict[str, Any]:
-    """A run as JSON values: rows with pooled scores and reasons, signatures, failures, clips."""
-    summary = result.summary
+def run_record(results: Results, summary: Summary) -> dict[str, Any]:
+    """A run as JSON values: rows with pooled scores and reasons, signatures, failures, what is missing, clips."""
     return {
         "signature": summary.signature,
         "signatures": summary.signatures,
-        "complete": result.complete,
+        "complete": results.complete,
         "rows": [
             {
                 "label": row.label,
@@ -58,17 +59,26 @@ def result_record(result: Result) -> dict[str, Any]:
                 "kind": row.kind,
                 "exemplars": row.exemplars,
                 "scores": {
-                    name: {"value": score.value, "reason": score.reason, "other_pooling": score.other, "clips": score.clips}
+                    name: {
+                        "value": score.value,
+                        "reason": score.reason,
+                        "other_pooling": score.other,
+                        "clips": score.clips,
+                        "interval": (score.interval.low, score.interval.high),
+                        "p_against_best": summary.p_values.get(name, {}).get(row.label),
+                    }
                     for name, score in row.scores.items()
                 },
                 "frames_per_second": row.frames_per_second,
                 "seconds": row.seconds,
                 "peak_memory_mib": row.peak_memory_mib,
                 "failed": row.failed,
+                "missing": row.missing,
             }
             for row in summary.rows
         ],
-        "failures": [{"label": record.label, "clip": record.clip, "error": record.error} for record in result.outcome.failures],
+        "failures": [{"label": record.label, "clip": record.clip, "error": record.error} for record in results.failures],
+        "missing": [{"label": label, "clip": clip} for label, clip in results.missing],
         "clips": [
             {
                 "label": record.label,
@@ -81,7 +91,7 @@ def result_record(result: Result) -> dict[str, Any]:
                 "peak_memory_mib": record.peak_memory_mib,
                 "provenance": record.provenance,
             }
-            for record in result.outcome.records
+            for record in results.records
         ],
     }
 

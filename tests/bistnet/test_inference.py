@@ -139,6 +139,26 @@ def test_spans_in_pieces_encode_no_reference_again() -> None:
     assert len(network.encoded) == 2
 
 
+def test_a_span_without_a_reference_stays_gray_and_asks_for_none() -> None:
+    network, frames = Fake(), gray(8)
+    core = Colorizer(network, options=Options(batch=2))  # type: ignore[arg-type]
+    cut = (Span(0, 5, None, None, (0.0,) * 5), Span(5, 8, 1, None, (0.0,) * 3))
+    colored = list(core.stream(cut, luminance=lambda index: frames[index], reference=lambda number: picture(90 + 60 * number)))
+    assert [frame.number for frame in colored] == list(range(8))
+    assert all(np.array_equal(frame.lab[..., 0].numpy(), l_star) for frame, l_star in zip(colored, frames, strict=True))
+    assert [bool(np.abs(frame.ab()).max() > 5) for frame in colored] == [False] * 5 + [True] * 3
+    assert network.batches == [2, 1]
+    assert len(network.encoded) == 1
+
+
+def test_sixteen_bits_say_the_same_as_eight_and_more() -> None:
+    colored = color_clip(Fake(), gray(3), [0])[1]
+    deep = colored.rgb_u16()
+    assert deep.dtype == np.uint16
+    assert np.array_equal((deep / 257).round().astype(np.uint8), colored.rgb())
+    assert len(np.unique(deep)) > len(np.unique(colored.rgb()))
+
+
 def test_no_more_than_a_batch_of_frames_is_in_memory() -> None:
     alive: list[weakref.ref[LStar]] = []
     most = 0

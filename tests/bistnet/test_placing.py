@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from bistnet.placing import ALIKE, Rule, describe, match, parse_at, place, place_at, place_by_name
+from bistnet.placing import ALIKE, Rule, describe, match, parse_at, place_at, place_by_name, place_known
 from colorbench import color
 from colorbench.errors import ColorbenchError, FramesError, UsageError
 from colorbench.frames import open_frames, picture_files, read_image
-from colorbench.types import LStar, RgbFrame
+from colorbench.types import RgbFrame
 
 NAMES = [f"{index:05d}" for index in range(10)]
 
@@ -27,16 +26,9 @@ def shots(count: int, *, height: int = 72, width: int = 96) -> list[RgbFrame]:
 
 
 def placed(names: list[str], *, rule: Rule = "auto", frames: list[RgbFrame], pictures: list[RgbFrame] | None = None) -> list[int]:
-    def luminance() -> Iterator[LStar]:
-        return map(color.luminance, frames)
-
-    places = place(
-        names,
-        NAMES[: len(frames)],
-        rule=rule,
-        reference=lambda number: (pictures or frames)[number],
-        frames=luminance,
-    )
+    places = place_known(names, NAMES[: len(frames)], rule=rule)
+    if places is None:
+        places = match((pictures or frames)[: len(names)], names, map(color.luminance, frames))
     return [found.index for found in places]
 
 
@@ -58,11 +50,9 @@ def test_a_number_that_two_frames_share_means_neither() -> None:
     assert place_by_name(["x_7"], ["a_7", "b_7"]) == (None,)
 
 
-def test_named_references_are_placed_without_reading_the_clip() -> None:
-    def unread() -> Iterator[LStar]:
-        raise AssertionError
-
-    found = place(["00002", "00000"], NAMES, rule="auto", reference=lambda _: shots(1)[0], frames=unread)
+def test_named_references_are_placed_where_their_names_say() -> None:
+    found = place_known(["00002", "00000"], NAMES, rule="auto")
+    assert found is not None
     assert [at.index for at in found] == [2, 0]
 
 

@@ -43,7 +43,12 @@ def test_indices_ascend_without_repeats_and_stay_in_the_clip(rule: str, count: i
     assert all(0 <= index < count for index in indices)
 
 
-@pytest.mark.parametrize("rule", ["last", "every:", "every:0", "every:K", "every:-1", ""])
+@pytest.mark.parametrize("rule", ["per-shot", "given", "ends", "every:12"])
+def test_a_rule_that_there_is_passes(rule: str) -> None:
+    check_rule(rule)
+
+
+@pytest.mark.parametrize("rule", ["per-shots", "last", "every:", "every:0", "every:K", "every:-1", ""])
 def test_an_unknown_rule_is_refused(rule: str) -> None:
     with pytest.raises(UsageError, match="every:K"):
         check_rule(rule)

@@ -6,6 +6,7 @@ import pytest
 
 from colorbench.errors import UsageError
 from colorbench.protocol import PRESETS, load_protocol, protocol_fields, signature
+from colorbench.shots import DETECTION
 
 
 def test_bistnet_is_the_paper_and_its_notes() -> None:
@@ -96,3 +97,9 @@ def test_a_missing_file_is_named() -> None:
 def test_an_override_of_the_wrong_type_is_refused() -> None:
     with pytest.raises(UsageError, match="max_frames = 'x'"):
         load_protocol("bistnet", overrides={"max_frames": "x"})
+
+
+def test_how_shots_are_found_is_in_the_signature_of_what_depends_on_them() -> None:
+    per_shot = load_protocol("bistnet", overrides={"exemplars": "per-shot"})
+    assert f"|exemplars:per-shot|shots:{DETECTION}|" in signature(*protocol_fields(per_shot))
+    assert "shots:" not in signature(*protocol_fields(PRESETS["bistnet"]))

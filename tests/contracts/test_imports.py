@@ -16,10 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 # Each module may import those before it. Folders stand for all modules in them; those in one folder may import each other.
 ORDER = """
 errors records types cache digest atomic manifest weights_file color nets
-truncation png images yuv frame_source pictures video video_writer read_ahead frames exemplars
-protocol demo dataset datasets method gray_picture metric metrics compat registry provenance footage luminance truth_memo scoring store
-keeping plan unit runner
-training results statistics summary compare gate_baseline gate gate_command ablation ablation_table config api listing progress watching
+truncation png images yuv frame_source pictures video video_writer read_ahead frames shots exemplars
+protocol demo dataset datasets method gray_picture metric metrics compat registry provenance footage shot_clip
+luminance truth_memo scoring store keeping plan unit runner
+training results statistics summary compare gate_baseline gate gate_command ablation ablation_table
+config api listing progress watching
 pins web_page archives verification weights answers downloads fetching download_progress bundle
 """.split()  # noqa: SIM905 - a list of names reads better as prose
 
