@@ -54,6 +54,8 @@ class Row:
     failed: int
     missing: int = 0
     """Clips on which the method was not run."""
+    seen: str = ""
+    """The run's dataset, where the method's weights were trained on clips of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,18 @@ def _method_row(method: MethodFacts, results: Results) -> Row:
         peak_memory_mib=max(memory) if memory else None,
         failed=len(records) - len(done),
         missing=len(results.clips) - len(records),
+        seen=_seen(method.trained_on, results.dataset),
     )
+
+
+def _seen(trained_on: tuple[str, ...], dataset: str) -> str:
+    """The dataset's name if weights that were trained on these have seen clips of it.
+
+    >>> _seen(("davis", "bsds500"), "davis:val"), _seen(("davis-train",), "davis:val")
+    ('davis', '')
+    """
+    name, _, split = dataset.partition(":")
+    return name if {name, f"{name}-{split}"} & set(trained_on) else ""
 
 
 def _truth_row(results: Results) -> Row | None:

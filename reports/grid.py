@@ -24,6 +24,7 @@ ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 DASH = "\N{EN DASH}"
 BEATEN = "‡"
 DIFFERS = "*"
+SEEN = "§"
 
 _LONGEST_NAME = 60
 _ENOUGH_CLIPS = 10
@@ -171,7 +172,8 @@ def _name(row: Row, summary: Summary) -> Cell:
     name = shown(row.label, _LONGEST_NAME)
     if row.variant and row.variant not in (row.label, "default") and not row.label.endswith(f":{row.variant}"):
         name += f" ({row.variant})"
-    return Cell(name, mark=f" {BEATEN}" if _beaten_by(row, summary) else "")
+    marks = (BEATEN if _beaten_by(row, summary) else "") + (SEEN if row.seen else "")
+    return Cell(name, mark=f" {marks}" if marks else "")
 
 
 def _beaten_by(row: Row, summary: Summary) -> str:
@@ -209,7 +211,7 @@ def _missing_notes(summary: Summary) -> list[str]:
 
 
 def _row_notes(summary: Summary) -> list[str]:
-    """Which methods a control beats, which failed, which were not run."""
+    """Which methods a control beats, whose weights have seen the data, which failed, which were not run."""
     notes = []
     for row in summary.rows:
         name = shown(row.label, _LONGEST_NAME)
@@ -218,6 +220,9 @@ def _row_notes(summary: Summary) -> list[str]:
         for count, what in ((row.failed, "failed"), (row.missing, "not run")):
             if count:
                 notes.append(f"{name}: {count} clip{'s' if count > 1 else ''} {what}")
+    if seen := [row for row in summary.rows if row.seen]:
+        names = ", ".join(shown(row.label, _LONGEST_NAME) for row in seen)
+        notes.append(f"{SEEN} weights trained on clips of {seen[0].seen}, some of these or others: {names}")
     return notes
 
 

@@ -48,6 +48,15 @@ def test_markdown_is_as_expected(make_summary: MakeSummary) -> None:
     )
 
 
+def test_methods_that_have_seen_the_data_are_marked(make_row: MakeRow, make_summary: MakeSummary) -> None:
+    seen = (replace(make_row(label, "exemplar", psnr, 0.004), seen="davis") for label, psnr in (("a", 30.0), ("b", 32.0)))
+    grid = make_grid(make_summary(make_row("flow", "control", 31.0, 0.004), *seen))
+    assert [row[0].text + row[0].mark for group in grid.groups for row in group] == ["flow", "a ‡§", "b §"]
+    assert "§ weights trained on clips of davis, some of these or others: a, b" in grid.notes
+    for text in (markdown(grid), latex(grid), html_table(grid)):
+        assert "§" in text or r"\S" in text
+
+
 def test_latex_is_as_expected(make_summary: MakeSummary) -> None:
     text = latex(make_grid(make_summary(), intervals=True), caption="Scores & more", label="tab:x}y")
     lines = text.splitlines()
