@@ -59,6 +59,7 @@ _SPECIALS = {
     "↓": r"$\downarrow$",
     "∞": r"$\infty$",
     "‡": r"$\ddagger$",
+    "§": r"\S{}",
     "Δ": r"$\Delta$",
 }
 
