@@ -97,6 +97,23 @@ def train(
     place = place or Place()
     # Softmax tails and their gradients are full of numbers that some processors multiply a hundred times slower.
     torch.set_flush_denormal(True)
+    try:
+        return _train(name, task, recipe, out, watcher=watcher, place=place, command=command, log_every=log_every)
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def _train(
+    name: str,
+    task: Task,
+    recipe: Recipe,
+    out: Path,
+    *,
+    watcher: Watcher,
+    place: Place,
+    command: tuple[str, ...],
+    log_every: int,
+) -> Trained:
     fabric = _fabric(recipe, place)
     if recipe.batch % fabric.world_size:
         raise UsageError(

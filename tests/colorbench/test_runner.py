@@ -390,8 +390,8 @@ COMMAND = [
 ]
 
 
-def start(root: Path, out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, *COMMAND, "--data-root", str(root), "--out", str(out)]
+def start(root: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, *COMMAND, "--data-root", str(root), "--out", str(out), *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -440,8 +440,8 @@ def test_two_processes_on_one_folder_make_the_same_table_and_each_unit_once(make
 
 
 def test_an_interrupted_run_exits_with_130_and_keeps_what_was_done(make_clips: MakeClips, tmp_path: Path) -> None:
-    root = make_clips(height=96, width=128, **{f"clip{index}": 60 for index in range(4)})
-    process = start(root, tmp_path / "run")
+    root = make_clips(height=96, width=128, **{f"clip{index}": 60 for index in range(8)})
+    process = start(root, tmp_path / "run", "--methods", "gray,flow")  # slow enough to be interrupted on a busy machine
     wait_for_units(tmp_path / "run", 1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)

@@ -105,6 +105,11 @@ def test_a_line_is_learned(tmp_path: Path) -> None:
     assert result.steps == 400
 
 
+def test_small_numbers_are_numbers_again_afterwards(tmp_path: Path) -> None:
+    go(Line(), tmp_path)
+    assert float(torch.tensor([1e-39]) * 0.5) > 0.0
+
+
 def test_a_killed_run_goes_on_as_the_unbroken_one_to_the_last_bit(tmp_path: Path) -> None:
     go(Line(), tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
