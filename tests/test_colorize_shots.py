@@ -300,9 +300,9 @@ print([line.split()[1] for line in Path("/proc/self/status").read_text().splitli
 
 
 def long_film(bench: Bench, count: int) -> Path:
-    """Shots of 40 frames of three scenes in turn, so that three references color all; written frame by frame."""
+    """Shots of 20 frames of three scenes in turn, so that three references color all; written frame by frame."""
     path, timeline = bench.folder / f"{count}.mp4", even_timeline(count, Fraction(25))
-    shots = (grayed(rgb) for number in range(count // 40) for rgb in scene(number % 3, 40, height=96, width=128))
+    shots = (grayed(rgb) for number in range(count // 20) for rgb in scene(number % 3, 20, height=96, width=128))
     write_piece(path, shots, timeline, look=Look(6, 6, 6))
     return path
 
@@ -311,9 +311,9 @@ def long_film(bench: Bench, count: int) -> Path:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
 def test_a_film_five_times_as_long_takes_the_same_memory(bench: Bench) -> None:
     names = ("red", "blue", "green")
-    stills = bench.stills(**{name: scene(seed, 40, height=96, width=128)[20] for seed, name in enumerate(names)})
+    stills = bench.stills(**{name: scene(seed, 20, height=96, width=128)[10] for seed, name in enumerate(names)})
     peaks = []
-    for count in (120, 600):
+    for count in (60, 300):
         arguments = bench.arguments(long_film(bench, count), [*stills, "--long-side", "64", "--quiet"], f"out-{count}.mp4")
         command = [sys.executable, "-c", PEAK, *arguments]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
