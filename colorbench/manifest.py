@@ -116,7 +116,7 @@ def _wrong(entry: WeightsEntry, others: Iterable[WeightsEntry]) -> str:
     for other in others:
         if other.name == entry.name:
             return "named twice"
-        if place == (taken := PurePosixPath(other.place)) or place in taken.parents or taken in place.parents:
+        if f"{entry.place}/".startswith(f"{other.place}/") or f"{other.place}/".startswith(f"{entry.place}/"):
             return f"place {entry.place!r} is {other.name}'s"
     if not entry.addresses or not all(re.match(r"https?://[^/\s]+/\S", address) for address in entry.addresses):
         return "an http or https address was wanted"
