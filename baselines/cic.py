@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baselines.compact_networks.shipped import compact_file, compact_identity, compact_missing
+from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
-from colorbench.training.trainable import OpenTask, Preset, TrainableCard
+from colorbench.network_method import NetworkMethod, Settings, released
+from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, Setting, Variant
 
 if TYPE_CHECKING:
@@ -24,55 +24,22 @@ WEIGHTS = "eccv16"
 """In the manifest of weights."""
 
 
-@dataclass(frozen=True, slots=True)
-class CicMethod:
-    """The registered method."""
+def _official(device: str, settings: Settings) -> Colorizer:
+    from baselines.cic_networks.coloring import SquareColorizer
+    from baselines.cic_networks.eccv16 import Eccv16
+    from colorbench.nets.checkpoints import load_strict, read_state
+    from colorbench.weights import require_weights
 
-    card: MethodCard
+    path = require_weights(WEIGHTS)
+    network = Eccv16(temperature=parse_temperature(settings))
+    load_strict(network, read_state(path), source=path)
+    return SquareColorizer(network, device=device)
 
-    def unavailable(self, variant: str) -> str:
-        """See Method."""
-        if variant == "compact":
-            return compact_missing("cic")
-        from colorbench.weights import weights_missing
 
-        return weights_missing(WEIGHTS)
+def _compact(path: Path, device: str) -> Colorizer:
+    from baselines.cic_networks.compact import colorizer, load_compact
 
-    def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:
-        """See Method.
-
-        Raises:
-            UsageError: a setting means nothing.
-        """
-        from colorbench.digest import file_digest
-        from colorbench.weights import require_weights
-
-        parse_temperature(settings)
-        if variant == "compact":
-            return compact_identity("cic")
-        return "no weights" if self.unavailable(variant) else file_digest(require_weights(WEIGHTS))
-
-    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> Colorizer:
-        """See Method.
-
-        Raises:
-            UsageError: a setting means nothing.
-            WeightsError: its weights are not on this machine, damaged or others.
-        """
-        if variant == "compact":
-            from baselines.cic_networks.compact import colorizer, load_compact
-
-            return colorizer(load_compact(compact_file("cic")), device=device)
-        from baselines.cic_networks.coloring import SquareColorizer
-        from baselines.cic_networks.eccv16 import Eccv16
-        from colorbench.nets.checkpoints import load_strict, read_state
-        from colorbench.weights import require_weights
-
-        temperature = parse_temperature(settings)
-        path = require_weights(WEIGHTS)
-        network = Eccv16(temperature=temperature)
-        load_strict(network, read_state(path), source=path)
-        return SquareColorizer(network, device=device)
+    return colorizer(load_compact(path), device=device)
 
 
 def parse_temperature(settings: Mapping[str, str]) -> float:
@@ -95,7 +62,7 @@ def parse_temperature(settings: Mapping[str, str]) -> float:
 
 
 METHODS = (
-    CicMethod(
+    NetworkMethod(
         MethodCard(
             name="cic",
             kind="automatic",
@@ -124,7 +91,9 @@ METHODS = (
                     default="1",
                 ),
             ),
-        )
+        ),
+        {"official": released(WEIGHTS, load=_official), "compact": compact_way("cic", _compact)},
+        check=parse_temperature,
     ),
 )
 
@@ -135,15 +104,4 @@ def _task() -> tuple[type[Any], OpenTask]:
     return TrainingSettings, lambda settings, data, seed: open_task(settings, data, seed, card=METHODS[0].card)
 
 
-TRAINABLES = (
-    Preset(
-        TrainableCard(
-            name="cic",
-            summary="CIC, each frame by itself, a choice among 313 colors",
-            presets=("compact",),
-            data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
-        ),
-        Path(__file__).parent / "recipes" / "cic",
-        _task,
-    ),
-)
+TRAINABLES = (compact_trainable(METHODS[0].card, _task),)

@@ -7,13 +7,15 @@ before. docs/design/deepexemplar.md says what was compared with the authors' cod
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
-from colorbench.training.trainable import OpenTask, Preset, TrainableCard
+from colorbench.network_method import NetworkMethod, Settings, released
+from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, Setting, Variant
 
 if TYPE_CHECKING:
@@ -26,64 +28,39 @@ WEIGHTS = "deepexemplar"
 FILES = ("nonlocal_net_iter_76000.pth", "colornet_iter_76000.pth", "vgg19_conv.pth")
 """Of the authors' release v1.0, at any depth in that folder: WarpNet, ColorVidNet, VGG19's convolutions."""
 
-COMPACT = Path(__file__).parent / "weights" / "deepexemplar-compact.safetensors"
-"""Trained by this project."""
-
 CHOICES = {"fit": ("crop", "stretch"), "propagate": ("no", "yes")}
 
 
-@dataclass(frozen=True, slots=True)
-class DeepExemplarMethod:
-    """The registered method."""
+def _missing() -> str:
+    from colorbench.weights import weights_missing, weights_root
 
-    card: MethodCard
+    reason = weights_missing(WEIGHTS)
+    lacking = [name for name in FILES if not any((weights_root() / WEIGHTS).rglob(name))]
+    return f"no {', '.join(lacking)}: {reason}" if reason and lacking else reason
 
-    def unavailable(self, variant: str) -> str:
-        """See Method."""
-        if variant == "compact":
-            return "" if COMPACT.is_file() else f"no {COMPACT.name} in the package: train it with colorbench train deepexemplar"
-        from colorbench.weights import weights_missing, weights_root
 
-        reason = weights_missing(WEIGHTS)
-        lacking = [name for name in FILES if not any((weights_root() / WEIGHTS).rglob(name))]
-        return f"no {', '.join(lacking)}: {reason}" if reason and lacking else reason
+def _smoothing(settings: Settings) -> str:  # noqa: ARG001 - it is smoothed whatever they are
+    """Whose filter it is."""
+    from baselines.deepexemplar_networks.smoothing import smoother_name
 
-    def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:
-        """See Method. The files, and of the official variant whose smoothing filter it is.
+    smoother = smoother_name()
+    return f"smoothing {smoother} {version('scipy') if smoother == 'own' else _opencv_version()}"
 
-        Raises:
-            UsageError: a setting means nothing.
-        """
-        from baselines.deepexemplar_networks.smoothing import smoother_name
-        from colorbench.digest import file_digest
-        from colorbench.weights import require_weights
 
-        parse_working(settings)
-        if variant == "compact":
-            return file_digest(COMPACT) if COMPACT.is_file() else "no weights"
-        present = not self.unavailable(variant)
-        digests = " ".join(file_digest(require_weights(WEIGHTS, name)) for name in FILES) if present else "no weights"
-        smoother = smoother_name()
-        return f"{digests} smoothing {smoother} {version('scipy') if smoother == 'own' else _opencv_version()}"
+def _official(device: str, settings: Settings) -> Colorizer:
+    from baselines.deepexemplar_networks.coloring import ReleasedColorizer
+    from baselines.deepexemplar_networks.loading import load_released
+    from colorbench.weights import require_weights
 
-    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> Colorizer:
-        """See Method.
+    warp, color, vgg = (require_weights(WEIGHTS, name) for name in FILES)
+    network = load_released(warp=warp, color=color, vgg=vgg)
+    return ReleasedColorizer(network, working=parse_working(settings), device=device)
 
-        Raises:
-            UsageError: a setting means nothing.
-            WeightsError: its weights are not on this machine, damaged or others.
-        """
-        if variant == "compact":
-            from baselines.deepexemplar_networks.compact import CompactColorizer, load_compact
 
-            return CompactColorizer(load_compact(COMPACT), device=device)
-        from baselines.deepexemplar_networks.coloring import ReleasedColorizer
-        from baselines.deepexemplar_networks.loading import load_released
-        from colorbench.weights import require_weights
+def _compact(path: Path, device: str) -> Colorizer:
+    from baselines.deepexemplar_networks.compact import CompactColorizer, load_compact
 
-        working = parse_working(settings)
-        warp, color, vgg = (require_weights(WEIGHTS, name) for name in FILES)
-        return ReleasedColorizer(load_released(warp=warp, color=color, vgg=vgg), working=working, device=device)
+    return CompactColorizer(load_compact(path), device=device)
 
 
 def parse_working(settings: Mapping[str, str]) -> Working:
@@ -119,7 +96,7 @@ def _opencv_version() -> str:
 
 
 METHODS = (
-    DeepExemplarMethod(
+    NetworkMethod(
         MethodCard(
             name="deepexemplar",
             kind="exemplar",
@@ -160,7 +137,12 @@ METHODS = (
                     default="no",
                 ),
             ),
-        )
+        ),
+        {
+            "official": replace(released(WEIGHTS, *FILES, load=_official, beside=_smoothing), missing=_missing),
+            "compact": compact_way("deepexemplar", _compact),
+        },
+        check=parse_working,
     ),
 )
 
@@ -171,15 +153,4 @@ def _task() -> tuple[type[Any], OpenTask]:
     return TrainingSettings, lambda settings, data, seed: open_task(settings, data, seed, card=METHODS[0].card)
 
 
-TRAINABLES = (
-    Preset(
-        TrainableCard(
-            name="deepexemplar",
-            summary="DeepExemplar, colors matched in one exemplar and carried on from frame to frame",
-            presets=("compact",),
-            data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
-        ),
-        Path(__file__).parent / "recipes" / "deepexemplar",
-        _task,
-    ),
-)
+TRAINABLES = (compact_trainable(METHODS[0].card, _task),)

@@ -8,13 +8,13 @@ what differs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baselines.compact_networks.shipped import compact_file, compact_identity, compact_missing
+from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
-from colorbench.training.trainable import OpenTask, Preset, TrainableCard
+from colorbench.network_method import NetworkMethod, Settings, released
+from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, Setting, Variant
 
 if TYPE_CHECKING:
@@ -28,51 +28,18 @@ SHORTEST = 64
 """Least ``mindim``."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeepRemasterMethod:
-    """The registered method."""
+def _official(device: str, settings: Settings) -> Colorizer:
+    from baselines.deepremaster_networks.coloring import ReleasedColorizer
+    from baselines.deepremaster_networks.loading import load_released
+    from colorbench.weights import require_weights
 
-    card: MethodCard
+    return ReleasedColorizer(load_released(require_weights(WEIGHTS)), working=parse_working(settings), device=device)
 
-    def unavailable(self, variant: str) -> str:
-        """See Method."""
-        if variant == "compact":
-            return compact_missing("deepremaster")
-        from colorbench.weights import weights_missing
 
-        return weights_missing(WEIGHTS)
+def _compact(path: Path, device: str) -> Colorizer:
+    from baselines.deepremaster_networks.compact import CompactColorizer, load_compact
 
-    def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:
-        """See Method. The file.
-
-        Raises:
-            UsageError: a setting means nothing.
-        """
-        from colorbench.digest import file_digest
-        from colorbench.weights import require_weights
-
-        parse_working(settings)
-        if variant == "compact":
-            return compact_identity("deepremaster")
-        return "no weights" if self.unavailable(variant) else file_digest(require_weights(WEIGHTS))
-
-    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> Colorizer:
-        """See Method.
-
-        Raises:
-            UsageError: a setting means nothing.
-            WeightsError: its weights are not on this machine, damaged or others.
-        """
-        if variant == "compact":
-            from baselines.deepremaster_networks.compact import CompactColorizer, load_compact
-
-            return CompactColorizer(load_compact(compact_file("deepremaster")), device=device)
-        from baselines.deepremaster_networks.coloring import ReleasedColorizer
-        from baselines.deepremaster_networks.loading import load_released
-        from colorbench.weights import require_weights
-
-        working = parse_working(settings)
-        return ReleasedColorizer(load_released(require_weights(WEIGHTS)), working=working, device=device)
+    return CompactColorizer(load_compact(path), device=device)
 
 
 def parse_working(settings: Mapping[str, str]) -> Working:
@@ -91,7 +58,7 @@ def parse_working(settings: Mapping[str, str]) -> Working:
 
 
 METHODS = (
-    DeepRemasterMethod(
+    NetworkMethod(
         MethodCard(
             name="deepremaster",
             kind="exemplar",
@@ -122,7 +89,9 @@ METHODS = (
                     default="320",
                 ),
             ),
-        )
+        ),
+        {"official": released(WEIGHTS, load=_official), "compact": compact_way("deepremaster", _compact)},
+        check=parse_working,
     ),
 )
 
@@ -133,15 +102,4 @@ def _task() -> tuple[type[Any], OpenTask]:
     return TrainingSettings, lambda settings, data, seed: open_task(settings, data, seed, card=METHODS[0].card)
 
 
-TRAINABLES = (
-    Preset(
-        TrainableCard(
-            name="deepremaster",
-            summary="DeepRemaster, five frames at a time, colors found by attention in any number of exemplars",
-            presets=("compact",),
-            data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
-        ),
-        Path(__file__).parent / "recipes" / "deepremaster",
-        _task,
-    ),
-)
+TRAINABLES = (compact_trainable(METHODS[0].card, _task),)

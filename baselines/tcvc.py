@@ -7,13 +7,13 @@ docs/design/tcvc-deepremaster.md says what was compared with the authors' code a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baselines.compact_networks.shipped import compact_file, compact_identity, compact_missing
+from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
-from colorbench.training.trainable import OpenTask, Preset, TrainableCard
+from colorbench.network_method import NetworkMethod, Settings, released
+from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, Setting, Variant
 
 if TYPE_CHECKING:
@@ -33,53 +33,19 @@ LONGEST = 199
 """Most frames between two anchors; 33.5 MB of features each at the released width and size."""
 
 
-@dataclass(frozen=True, slots=True)
-class TcvcMethod:
-    """The registered method."""
+def _official(device: str, settings: Settings) -> Colorizer:
+    from baselines.tcvc_networks.coloring import ReleasedColorizer
+    from baselines.tcvc_networks.loading import load_released
+    from colorbench.weights import require_weights
 
-    card: MethodCard
+    network = load_released(require_weights(WEIGHTS, FILE), flow=parse_flow(settings), device=device)
+    return ReleasedColorizer(network, working=parse_working(settings), device=device)
 
-    def unavailable(self, variant: str) -> str:
-        """See Method."""
-        if variant == "compact":
-            return compact_missing("tcvc")
-        from colorbench.weights import weights_missing
 
-        return weights_missing(WEIGHTS)
+def _compact(path: Path, device: str) -> Colorizer:
+    from baselines.tcvc_networks.compact import CompactColorizer, load_compact
 
-    def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:
-        """See Method. The file, and whose flow it is.
-
-        Raises:
-            UsageError: a setting means nothing.
-        """
-        from colorbench.digest import file_digest
-        from colorbench.weights import require_weights
-
-        parse_working(settings)
-        if variant == "compact":
-            return f"{compact_identity('tcvc')} flow {_flow_identity('dis')}"
-        weights = "no weights" if self.unavailable(variant) else file_digest(require_weights(WEIGHTS, FILE))
-        return f"{weights} flow {_flow_identity(parse_flow(settings))}"
-
-    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> Colorizer:
-        """See Method.
-
-        Raises:
-            UsageError: a setting means nothing.
-            WeightsError: its weights, or those of the flow, are not on this machine, damaged or others.
-        """
-        if variant == "compact":
-            from baselines.tcvc_networks.compact import CompactColorizer, load_compact
-
-            return CompactColorizer(load_compact(compact_file("tcvc")), device=device)
-        from baselines.tcvc_networks.coloring import ReleasedColorizer
-        from baselines.tcvc_networks.loading import load_released
-        from colorbench.weights import require_weights
-
-        working, flow = parse_working(settings), parse_flow(settings)
-        network = load_released(require_weights(WEIGHTS, FILE), flow=flow, device=device)
-        return ReleasedColorizer(network, working=working, device=device)
+    return CompactColorizer(load_compact(path), device=device)
 
 
 def parse_working(settings: Mapping[str, str]) -> Working:
@@ -113,24 +79,29 @@ def parse_flow(settings: Mapping[str, str]) -> FlowName:
     raise UsageError(f"flow = {settings['flow']!r}", wanted=f"one of {', '.join(FLOWS)}", remedy="change flow")
 
 
+def _check(settings: Settings) -> None:
+    parse_working(settings)
+    parse_flow(settings)
+
+
 def _flow_identity(flow: FlowName) -> str:
     """What a flow's numbers depend on beside the code and the file of weights."""
     if flow == "dis":
         import cv2
 
-        return f"dis {cv2.__version__}"
+        return f"flow dis {cv2.__version__}"
     if flow == "raft":
         from colorbench.digest import file_digest
         from colorbench.metrics.backbones import find_backbone
         from colorbench.training.optical_flow import RAFT_FILES
 
         found = (find_backbone(name) for name in RAFT_FILES.values())
-        return f"raft {next((file_digest(path) for path in found if isinstance(path, Path)), 'no weights')}"
-    return flow
+        return f"flow raft {next((file_digest(path) for path in found if isinstance(path, Path)), 'no weights')}"
+    return f"flow {flow}"
 
 
 METHODS = (
-    TcvcMethod(
+    NetworkMethod(
         MethodCard(
             name="tcvc",
             kind="automatic",
@@ -164,7 +135,12 @@ METHODS = (
                     default="flownet2",
                 ),
             ),
-        )
+        ),
+        {
+            "official": released(WEIGHTS, FILE, load=_official, beside=lambda settings: _flow_identity(parse_flow(settings))),
+            "compact": compact_way("tcvc", _compact, beside=lambda: _flow_identity("dis")),
+        },
+        check=_check,
     ),
 )
 
@@ -175,15 +151,4 @@ def _task() -> tuple[type[Any], OpenTask]:
     return TrainingSettings, lambda settings, data, seed: open_task(settings, data, seed, card=METHODS[0].card)
 
 
-TRAINABLES = (
-    Preset(
-        TrainableCard(
-            name="tcvc",
-            summary="TCVC, features of anchors carried to the frames between; needs the weights of idc",
-            presets=("compact",),
-            data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
-        ),
-        Path(__file__).parent / "recipes" / "tcvc",
-        _task,
-    ),
-)
+TRAINABLES = (compact_trainable(METHODS[0].card, _task),)

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from baselines.compact_networks import loading
 from baselines.deepexemplar_networks.recurrence import DeepExemplar, predictions
-from colorbench.errors import MethodError, WeightsError
-from colorbench.nets.checkpoints import load_strict, read_state
+from colorbench.errors import MethodError
 from colorbench.nets.encoders import CompactEncoder
 from colorbench.nets.working import chroma_picture, lab_planes, luminance_planes, working_size
 from colorbench.types import Exemplar, RgbFrame
-from colorbench.weights_file import read_card
 
 if TYPE_CHECKING:
     from colorbench.method import GrayClip
@@ -59,14 +58,7 @@ def load_compact(path: Path) -> DeepExemplar:
     Raises:
         WeightsError: it is missing, damaged, of another method, or does not hold exactly what its card says.
     """
-    card = read_card(path)
-    if card.get("method") != "deepexemplar":
-        raise WeightsError(
-            f"{path} holds weights of {card.get('method')!r}", wanted="of 'deepexemplar'", remedy="take the file of this method"
-        )
-    network = build_compact(Shape(**card["shape"]))
-    load_strict(network, read_state(path), source=path)
-    return network.eval()
+    return loading.load_compact(path, method="deepexemplar", build=lambda shape: build_compact(Shape(**shape)))
 
 
 class CompactColorizer:

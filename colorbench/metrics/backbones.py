@@ -1,6 +1,6 @@
 """Where the ImageNet backbones of perceptual metrics are on this machine. Looks, verifies, never downloads.
 
-torchvision names its files ``NAME-XXXXXXXX.pth``: eight hexadecimal digits that the SHA-256 of the file starts with.
+torchvision names its files ``NAME-DIGITS.pth``: eight hexadecimal ones that the SHA-256 of the file starts with.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def find_backbone(file_name: str) -> Path | Missing:
 def _digits(file_name: str) -> str:
     match = re.search(r"-([0-9a-f]{8})\.pth$", file_name)
     if match is None:
-        raise ValueError(f"{file_name!r} does not end in -XXXXXXXX.pth")
+        raise ValueError(f"{file_name!r} does not end in -DIGITS.pth, eight hexadecimal ones")
     return match[1]
 
 

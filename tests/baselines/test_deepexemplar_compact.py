@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.deepexemplar import COMPACT, METHODS
+from baselines.compact_networks.shipped import compact_file
+from baselines.deepexemplar import METHODS
 from baselines.deepexemplar_networks.compact import CompactColorizer, Shape, build_compact, load_compact
 from baselines.deepexemplar_networks.recurrence import DeepExemplar
 from baselines.deepexemplar_networks.training import batch_terms
@@ -162,7 +163,7 @@ def test_a_clip_that_is_large_or_odd_keeps_its_size_and_luminance(moving_clip: C
 def test_the_shipped_weights_say_how_they_came_about() -> None:
     from safetensors import safe_open
 
-    with safe_open(COMPACT, framework="numpy") as file:
+    with safe_open(compact_file("deepexemplar"), framework="numpy") as file:
         card = json.loads(file.metadata()["card"])
     assert card["method"] == METHODS[0].card.name
     assert card["command"][:3] == ["colorbench", "train", "deepexemplar"]

@@ -21,7 +21,7 @@ protocol demo dataset datasets method gray_picture metric metrics compat registr
 luminance truth_memo scoring store keeping plan unit runner
 training results statistics summary compare gate_baseline gate gate_command ablation ablation_table
 config api listing progress watching
-pins web_page archives verification weights answers downloads fetching download_progress bundle
+pins web_page archives verification weights network_method answers downloads fetching download_progress bundle
 """.split()  # noqa: SIM905 - a list of names reads better as prose
 
 ALLOWED_PACKAGES = {
