@@ -76,12 +76,11 @@ def luminance(rgb: RgbFrame) -> LStar:
     Returns:
         (H, W) float32 in [0, 100].
     """
-    levels = torch.from_numpy(rgb)
-    table = _linear_of_u8(levels.device)
-    weights = XYZ_FROM_RGB[1]
-    y = table[levels[..., 0].long()] * weights[0]
-    y += table[levels[..., 1].long()] * weights[1]
-    y += table[levels[..., 2].long()] * weights[2]
+    import cv2
+
+    weighted = torch.from_numpy(cv2.LUT(rgb, _weighted_linear_of_u8()))
+    y = weighted[..., 0] + weighted[..., 1]
+    y += weighted[..., 2]
     result: LStar = (116.0 * _f(y) - 16.0).numpy()
     return result
 
@@ -123,6 +122,13 @@ def _to_linear(rgb: Tensor) -> Tensor:
 def _linear_of_u8(device: torch.device) -> Tensor:
     """Linear light of the 256 levels; correctly rounded from float64."""
     return _to_linear(torch.arange(256, dtype=torch.float64) / 255.0).float().to(device)
+
+
+@lru_cache(maxsize=1)
+def _weighted_linear_of_u8() -> NDArray[np.float32]:
+    """What each of the 256 levels of R, G and B adds to Y: (1, 256, 3)."""
+    table = _linear_of_u8(torch.device("cpu"))
+    return torch.stack([table * weight for weight in XYZ_FROM_RGB[1]], dim=-1)[None].numpy()
 
 
 def _scaled_matrix() -> list[list[float]]:

@@ -27,7 +27,9 @@ def luminance_in_strips(rgb: RgbFrame, luminance: Callable[[RgbFrame], LStar]) -
 
 def median_difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     """Median |L* difference| of two frames."""
-    return float(np.median(np.abs(first - second), overwrite_input=True))
+    from colorbench.median import median_absolute_difference
+
+    return median_absolute_difference(first, second)
 
 
 def check_kept(error: float, *, clip: str, index: int) -> None:

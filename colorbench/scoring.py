@@ -114,7 +114,7 @@ def take_frames(
         MethodError: the output is not what the Method protocol asks for; here or from what is returned.
     """
     scored = set(footage.scored)
-    step = 1 if card.luminance == "kept" else max(1, len(footage.scored) // _SAMPLES)
+    step = 1 if card.luminance == "kept" else math.ceil(len(footage.scored) / _SAMPLES)
     looked_at = set(footage.scored[::step])
     frame_metrics = {m.card.name: cast(FrameScorer, m.scorer) for m in metrics if m.card.per_frame and m.scorer is not None}
     waiting: deque[Future[list[_Scored]]] = deque()

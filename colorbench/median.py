@@ -1,0 +1,59 @@
+"""The exact median of absolute differences by counting: half the time of NumPy's, which every frame pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+
+def median_absolute_difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """Median of |first - second|; the value that np.median gives, to the bit.
+
+    Args:
+        first: contiguous, any shape, at least one value, none of them NaN.
+        second: the same shape.
+
+    >>> median_absolute_difference(np.array([0, 1, 5, 9], np.float32), np.zeros(4, np.float32))
+    3.0
+    """
+    return float(_median_of_differences(first.reshape(-1), second.reshape(-1)))
+
+
+def _compiled(kernel: Callable[..., np.float32]) -> Callable[..., np.float32]:
+    """As in colorbench.metrics.fused."""
+    return cast("Callable[..., np.float32]", numba.njit(nogil=True, cache=True)(kernel))
+
+
+@_compiled
+def _median_of_differences(first: NDArray[np.float32], second: NDArray[np.float32]) -> np.float32:
+    # The bits of floats that are not negative are in the floats' order. The upper half of them is counted; of the bins that hold
+    # the two middle values, the few values are sorted.
+    count = first.size
+    differences = np.empty(count, np.float32)
+    for i in range(count):
+        differences[i] = abs(first[i] - second[i])
+    bits = differences.view(np.uint32)
+    bins = np.zeros(1 << 15, np.int64)
+    for i in range(count):
+        bins[bits[i] >> 16] += 1
+    lower, upper = (count - 1) // 2, count // 2
+    low, below = 0, np.int64(0)
+    while below + bins[low] <= lower:
+        below += bins[low]
+        low += 1
+    high, up_to = low, below + bins[low]
+    while up_to <= upper:
+        high += 1
+        up_to += bins[high]
+    middle = np.empty(up_to - below, np.float32)
+    taken = 0
+    for i in range(count):
+        if low <= bits[i] >> 16 <= high:
+            middle[taken] = differences[i]
+            taken += 1
+    middle.sort()
+    return np.float32((middle[lower - below] + middle[upper - below]) / np.float32(2.0))
