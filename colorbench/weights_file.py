@@ -1,6 +1,7 @@
 """Trained weights as a file: safetensors with a card, JSON under the metadata key "card", that says how they came about.
 
 Stored in float16 by default, half the size. float16 to float32 is exact: a file that is loaded and saved again has equal bytes.
+Running statistics of batch normalization stay float32: few numbers, and variances may be larger than float16 holds.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _PACKAGES = ("colorbench", "torch", "safetensors")
+_STATISTICS = ("running_mean", "running_var")
 
 
 def package_versions() -> dict[str, str]:
@@ -81,6 +83,8 @@ def _stored(key: str, tensor: Tensor, dtype: str) -> Tensor:
     tensor = tensor.detach().cpu()
     if not tensor.is_floating_point():
         return tensor.contiguous()
+    if key.rpartition(".")[2] in _STATISTICS:
+        dtype = "float32"
     small = tensor.to(getattr(torch, dtype)).contiguous()
     if not small.isfinite().all():
         raise WeightsError(

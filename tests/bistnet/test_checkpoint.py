@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from bistnet.checkpoint import Card, load_checkpoint, read_card, save_checkpoint
 from bistnet.network import BiSTNet
 from bistnet.settings import Settings, load_settings, with_overrides
 from colorbench.errors import ColorbenchError, StoreError, UsageError, WeightsError
+from colorbench.weights_file import save_weights
 
 
 def tiny_settings(overrides: dict[str, Any] | None = None) -> Settings:
@@ -246,6 +247,16 @@ def test_weights_that_float16_can_not_hold_are_refused_and_the_old_file_stays(sa
         save_checkpoint(saved, broken, card_of(broken))
     assert saved.read_bytes() == before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_running_statistics_stay_float32(tmp_path: Path) -> None:
+    """The variance of a batch may be larger than float16 holds; that is no divergence."""
+    path, layer = tmp_path / "layer.safetensors", torch.nn.BatchNorm2d(2)
+    layer.running_var = torch.tensor([343819.0, 1e-9])
+    save_weights(path, layer.state_dict(), {})
+    stored = load_file(path)
+    assert stored["running_var"].tolist() == layer.running_var.tolist()
+    assert stored["weight"].dtype == torch.float16
 
 
 def test_a_folder_that_can_not_be_written_is_said(saved: Path, network: BiSTNet) -> None:

@@ -39,6 +39,12 @@ def test_shrinking_to_a_half_averages() -> None:
     assert luminance_planes(board.astype(np.float32), (16, 32))[0, 0, 4:-4, 4:-4].sub(50).abs().max() < 1.0
 
 
+def test_bfloat16_is_scaled_in_float32() -> None:
+    """torch has no antialiased scaling in bfloat16, which networks are trained in."""
+    planes = torch.rand(1, 1, 32, 64).bfloat16()
+    assert torch.equal(scaled(planes, (16, 32)), scaled(planes.float(), (16, 32)))
+
+
 def test_exemplars_are_cie_lab() -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (16, 32, 3)).astype(np.uint8)
     np.testing.assert_allclose(lab_planes(rgb, (16, 32))[0].permute(1, 2, 0), rgb2lab(rgb), atol=2e-3)
