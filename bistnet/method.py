@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PAPER = "Yang et al., BiSTNet, TPAMI 2024, arXiv 2212.02268"
 UNTRAINED = "untrained"
 
-_WORKING = (
+WORKING = (
     Setting(
         name="long_side",
         summary="chroma is computed with the long side scaled down to this; 0 for the clip's size",
@@ -76,7 +76,7 @@ class Bistnet:
             licence="MIT",
             paper=PAPER,
             devices=("cpu", "cuda"),
-            settings=(*_WORKING, *_TRYING),
+            settings=(*WORKING, *_TRYING),
         )
 
     def unavailable(self, variant: str) -> str:
@@ -107,7 +107,7 @@ class Bistnet:
                 )
             return f"{UNTRAINED} {settings['preset']}"
         path = self._path(variant)
-        return _digests(path) if path is not None else ""
+        return digests(path) if path is not None else ""
 
     def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> HarnessColorizer:
         """See Method."""
@@ -142,7 +142,7 @@ class OwnBistnet:
         settings=(
             Setting(name="checkpoint", summary="a .safetensors file of this project"),
             Setting(name="preset", summary="what the checkpoint must be of; empty takes any", default=""),
-            *_WORKING,
+            *WORKING,
         ),
     )
 
@@ -153,7 +153,7 @@ class OwnBistnet:
     def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:  # noqa: ARG002
         """See Method."""
         parse_options(settings)
-        return _digests(Path(settings["checkpoint"]))
+        return digests(Path(settings["checkpoint"]))
 
     def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> HarnessColorizer:  # noqa: ARG002
         """See Method."""
@@ -177,11 +177,7 @@ class HarnessColorizer:
         """
         from bistnet.fusion import spans
 
-        if not exemplars:
-            raise MethodError(
-                f"clip {clip.name!r} comes without exemplars", wanted="at least one", remedy="use --override exemplars=ends"
-            )
-        cut = spans(_indices(clip, exemplars), len(clip))
+        cut = spans(exemplar_frames(clip, exemplars), len(clip))
         frames = self.core.stream(cut, luminance=clip.luminance, reference=lambda number: exemplars[number].rgb)
         for frame in frames:
             yield clip.merge(frame.number, frame.ab())
@@ -201,7 +197,16 @@ def parse_options(settings: Mapping[str, str]) -> Options:
     return Options(precision=settings["precision"], compiled=settings["compile"] == "yes", **numbers)  # type: ignore[arg-type]
 
 
-def _indices(clip: GrayClip, exemplars: Sequence[Exemplar]) -> list[int]:
+def exemplar_frames(clip: GrayClip, exemplars: Sequence[Exemplar]) -> list[int]:
+    """The frame of each exemplar; of one that has none the frame that looks most like it, for which the clip is read once.
+
+    Raises:
+        MethodError: no exemplar.
+    """
+    if not exemplars:
+        raise MethodError(
+            f"clip {clip.name!r} comes without exemplars", wanted="at least one", remedy="use --override exemplars=ends"
+        )
     lost = [number for number, exemplar in enumerate(exemplars) if exemplar.index is None]
     found = [exemplar.index for exemplar in exemplars]
     if lost:
@@ -219,7 +224,7 @@ def _colorizer(loaded: Loaded, device: str, options: Options) -> HarnessColorize
     return HarnessColorizer(Colorizer(loaded.network, experts=loaded.experts, device=device, options=options))
 
 
-def _digests(path: Path) -> str:
+def digests(path: Path) -> str:
     """Of the checkpoint and of every expert's weights that it may use."""
     experts = (
         find_expert(name) for name in ("compact-semantics", "compact-edges", "hed", "protoseg-19", "protoseg-150", "mmseg")

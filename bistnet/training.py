@@ -1,4 +1,4 @@
-"""What ``colorbench train`` can train of BiSTNet: the network and its two compact experts. Importing this takes no torch."""
+"""What ``colorbench train`` can train of BiSTNet: the network, its compact experts, the blend with flow. Takes no torch."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def _edges() -> tuple[type[Any], OpenTask]:
     from bistnet.experts.edges_training import EdgesSettings, EdgesTask
 
     return EdgesSettings, lambda settings, data, seed: EdgesTask(settings, find_bsds(data), seed=seed)
+
+
+def _blend() -> tuple[type[Any], OpenTask]:
+    from bistnet.blend_task import BlendSettings, BlendTask
+
+    return BlendSettings, lambda settings, data, seed: BlendTask(settings, data, seed=seed)
 
 
 def _semantics() -> tuple[type[Any], OpenTask]:
@@ -63,5 +69,16 @@ TRAINABLES: tuple[Trainable, ...] = (
         ),
         _RECIPES / "semantics",
         _semantics,
+    ),
+    Preset(
+        TrainableCard(
+            name="blend",
+            summary="what bistnet-tracked blends the network's colors and flow's with",
+            presets=("compact",),
+            data="a root with davis/, or what the task's clips name",
+            stem="{preset}-{name}",
+        ),
+        _RECIPES / "blend",
+        _blend,
     ),
 )
