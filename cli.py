@@ -418,9 +418,9 @@ def verify(*, path: Path, as_json: bool) -> None:
 def methods(*, as_json: bool) -> None:
     """List the methods, their variants, and what keeps them from running here."""
     from colorbench.listing import list_methods
-    from reports.listings import method_lines
+    from reports.listings import method_lines, with_published
 
-    _print_listing(list_methods(), method_lines, as_json=as_json)
+    _print_listing(with_published(list_methods()), method_lines, as_json=as_json)
 
 
 @main.command()

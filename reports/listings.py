@@ -5,23 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from reports.papers import figures_of
+
 Record = dict[str, Any]
 
 
+def with_published(records: list[Record]) -> list[Record]:
+    """Methods with the figures that papers print of them, under "published"."""
+    return [record if record["error"] else {**record, "published": figures_of(record["name"])} for record in records]
+
+
 def method_lines(records: list[Record]) -> list[str]:
-    """A method a paragraph: what it is, then a line a variant."""
+    """A method a paragraph: what it is, then a line a variant, then what papers print of it."""
     lines = []
     for record in records:
         if record["error"]:
             lines.append(_broken(record))
             continue
-        lines.append(f"{record['name']:<15} {record['kind']:<10} {record['summary']}")
+        licence = f" ({record['licence']})" if record["licence"] else ""
+        lines.append(f"{record['name']:<15} {record['kind']:<10} {record['summary']}{licence}")
         for variant in record["variants"]:
             state = variant["unavailable"] or ("ready" if variant["by_default"] else "only when named")
-            lines.append(f"  :{variant['name']:<12} {_exemplars(variant['exemplars'])}; {state}. {variant['summary']}".rstrip())
+            trained = f"; trained on {', '.join(variant['trained_on'])}" if variant["trained_on"] else ""
+            lines.append(
+                f"  :{variant['name']:<12} {_exemplars(variant['exemplars'])}; {state}. {variant['summary']}{trained}".rstrip()
+            )
         for setting in record["settings"]:
             default = "required" if setting["default"] is None else f"default {setting['default']!r}"
             lines.append(f"    --set {record['name']}.{setting['name']}=...  {setting['summary']} ({default})")
+        for row in record["published"]:
+            figures = ", ".join(f"{metric} {figure}" for metric, figure in row["figures"].items())
+            lines.append(f"    as printed in {row['source']}, {row['name']}: {figures}")
     return lines
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 from colorbench.errors import UnknownNameError
 from colorbench.summary import Row, Summary
 from colorbench.types import MetricCard
 from reports.grid import DASH, Cell, Column, Laid
 from reports.labels import shown
+from reports.papers import paper_tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +107,7 @@ def load_published(name: str = "bistnet") -> Published:
     >>> load_published().rows[-1].figures["psnr"]
     '30.40'
     """
-    tables = tomllib.loads(files("reports").joinpath("published.toml").read_text(encoding="utf-8"))
+    tables = paper_tables()
     if name not in tables:
         raise UnknownNameError("published table", name, tables)
     table = tables[name]
