@@ -1,6 +1,6 @@
 """Exemplar colors carried through a clip by optical flow: where each pixel lies in the exemplars, and how sure that is.
 
-The control ``flow`` is made of this, and BiSTNet's variant ``tracked`` chooses from it. No training. The flow is OpenCV's DIS
+The control ``flow`` is made of this, and ``bistnet-tracked`` chooses from it. No training. The flow is OpenCV's DIS
 (Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016, doi:10.1007/978-3-319-46493-0_29).
 docs/design/flow.md says what each part is worth in dB.
 """
@@ -38,7 +38,8 @@ _DISAGREEMENT = 0.15
 """Trust is multiplied by exp(-this * squared pixels) at each step, and by exp(-(mismatch / _MISMATCH)^2)."""
 _MISMATCH = 6.0 * _LEVELS_PER_L
 _OUTSIDE = 0.1
-_LEAST_TRUST = 1e-3
+LEAST_TRUST = 1e-3
+"""Of colors that agree with nothing: they count where nothing else is known."""
 _WINDOW = 7
 _MARGIN = 0.25 * _LEVELS_PER_L
 """A match replaces the position carried so far where it agrees better by this, over a window of so many pixels."""
@@ -204,7 +205,7 @@ def _walk(clip: GrayClip, source: Source, state: Carried, end: int) -> Iterator[
         position = np.where(better[..., None], matched, position)
         steadiness[_outside(position)] *= _OUTSIDE
         mismatch = np.where(better, matched_mismatch, mismatch)
-        trust = np.maximum(steadiness * np.exp(-np.square(mismatch / _MISMATCH)), _LEAST_TRUST)
+        trust = np.maximum(steadiness * np.exp(-np.square(mismatch / _MISMATCH)), LEAST_TRUST)
         state, before = Carried(index, position, steadiness, trust), gray
         yield state
 
