@@ -6,17 +6,19 @@ released test scripts run the first stage alone, on each frame. docs/design/favc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
+from colorbench.network_method import NetworkMethod, Settings, Way
+from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, Setting, Variant
 
 if TYPE_CHECKING:
-    from baselines.favc_networks.coloring import ReleasedColorizer, Working
+    from baselines.favc_networks.coloring import Working
+    from colorbench.method import Colorizer
 
 VGG = ("favc-vgg", "favc-vgg-2020")
 """In the manifest of weights; either will do, as the files are the same."""
@@ -33,55 +35,44 @@ CHECKPOINTS = {
 CHOICES = {"model": tuple(CHECKPOINTS), "hypothesis": ("0", "1", "2", "3"), "fit": ("crop", "pad")}
 
 
-@dataclass(frozen=True, slots=True)
-class FavcMethod:
-    """The registered method."""
+def _missing() -> str:
+    """What ``model=video``, the default, needs."""
+    from colorbench.weights import weights_missing
 
-    card: MethodCard
-
-    def unavailable(self, variant: str) -> str:  # noqa: ARG002
-        """See Method. What ``model=video``, the default, needs."""
-        from colorbench.weights import weights_missing
-
-        reasons = [weights_missing(_here(entries)) for entries in (VGG, tuple(CHECKPOINTS["video"]))]
-        return "; ".join(reason for reason in reasons if reason)
-
-    def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:
-        """See Method. The files, and the flow's version where there is one.
-
-        Raises:
-            UsageError: a setting means nothing.
-            WeightsError: another model than the default is asked for, and its weights are not here.
-        """
-        from colorbench.digest import file_digest
-
-        model, _ = parse_settings(settings)
-        if self.unavailable(variant):
-            return "no weights"
-        vgg, checkpoint = _vgg(), _checkpoint(model)
-        data = sorted(checkpoint.parent.glob(f"{checkpoint.name}.data-*"))
-        digests = " ".join(file_digest(path) for path in (vgg, checkpoint.with_name(f"{checkpoint.name}.index"), *data))
-        return f"{digests} flow opencv {version('opencv-python')}" if model == "refined" else digests
-
-    def load(self, *, variant: str, device: str, settings: Mapping[str, str]) -> ReleasedColorizer:  # noqa: ARG002
-        """See Method.
-
-        Raises:
-            UsageError: a setting means nothing.
-            WeightsError: its weights are not on this machine, damaged or others.
-        """
-        from baselines.favc_networks.coloring import ReleasedColorizer
-        from baselines.favc_networks.loading import load_network, load_refinement
-        from baselines.favc_networks.networks import ImageNetwork, VideoNetwork
-
-        model, working = parse_settings(settings)
-        vgg, checkpoint = _vgg(), _checkpoint(model)
-        network = load_network(ImageNetwork if model == "image" else VideoNetwork, checkpoint=checkpoint, vgg=vgg)
-        refinement = load_refinement(checkpoint) if model == "refined" else None
-        return ReleasedColorizer(network, working=working, refinement=refinement, device=device)
+    reasons = [weights_missing(_here(entries)) for entries in (VGG, tuple(CHECKPOINTS["video"]))]
+    return "; ".join(reason for reason in reasons if reason)
 
 
-def parse_settings(settings: Mapping[str, str]) -> tuple[str, Working]:
+def _identity(settings: Settings) -> str:
+    """The files, and the flow's version where there is one."""
+    from colorbench.digest import file_digest
+
+    model, _ = parse_settings(settings)
+    vgg, checkpoint = _vgg(), _checkpoint(model)
+    data = sorted(checkpoint.parent.glob(f"{checkpoint.name}.data-*"))
+    digests = " ".join(file_digest(path) for path in (vgg, checkpoint.with_name(f"{checkpoint.name}.index"), *data))
+    return f"{digests} flow opencv {version('opencv-python')}" if model == "refined" else digests
+
+
+def _official(device: str, settings: Settings) -> Colorizer:
+    from baselines.favc_networks.coloring import ReleasedColorizer
+    from baselines.favc_networks.loading import load_network, load_refinement
+    from baselines.favc_networks.networks import ImageNetwork, VideoNetwork
+
+    model, working = parse_settings(settings)
+    vgg, checkpoint = _vgg(), _checkpoint(model)
+    network = load_network(ImageNetwork if model == "image" else VideoNetwork, checkpoint=checkpoint, vgg=vgg)
+    refinement = load_refinement(checkpoint) if model == "refined" else None
+    return ReleasedColorizer(network, working=working, refinement=refinement, device=device)
+
+
+def _compact(path: Path, device: str) -> Colorizer:
+    from baselines.favc_networks.compact import colorizer, load_compact
+
+    return colorizer(load_compact(path), device=device)
+
+
+def parse_settings(settings: Settings) -> tuple[str, Working]:
     """The model's name, and what is made of a frame.
 
     Raises:
@@ -122,17 +113,23 @@ def _here(entries: tuple[str, ...]) -> str:
 
 
 METHODS = (
-    FavcMethod(
+    NetworkMethod(
         MethodCard(
             name="favc",
             kind="automatic",
-            summary="FAVC, each frame on its own by a U-Net over VGG19's features, one of four hypotheses",
+            summary="FAVC, each frame on its own by a U-Net over features of the gray frame, one of four hypotheses",
             variants=(
                 Variant(
                     name="official",
                     summary="the authors' weights and preparation, no flow",
                     trained_on=("imagenet", "davis"),
                     weights="the authors' pretrained_models.zip and VGG_Model.zip (MIT), TensorFlow 1 and MatConvNet",
+                ),
+                Variant(
+                    name="compact",
+                    summary="the same design small, trained by this project; features are learned with it, no flow",
+                    trained_on=("davis", "bsds500"),
+                    weights="in the package",
                 ),
             ),
             licence="MIT",
@@ -141,16 +138,30 @@ METHODS = (
             settings=(
                 Setting(
                     name="model",
-                    summary="video: their test_div_video.py; image: test.py; refined: video, then the second stage, with flow",
+                    summary="official: video, their test_div_video.py; image, test.py; refined, video and then the second stage",
                     default="video",
                 ),
-                Setting(name="hypothesis", summary="which of the four pictures, 0 to 3", default="0"),
+                Setting(name="hypothesis", summary="official: which of the four pictures, 0 to 3", default="0"),
                 Setting(
                     name="fit",
-                    summary="crop: the authors' cut to multiples of 32, margins take the nearest chroma; pad: the whole frame",
+                    summary="official: crop, the authors' cut to multiples of 32, margins take the nearest chroma; pad, no cut",
                     default="crop",
                 ),
             ),
-        )
+        ),
+        {
+            "official": Way(missing=_missing, identity=_identity, load=_official),
+            "compact": compact_way("favc", _compact),
+        },
+        check=parse_settings,
     ),
 )
+
+
+def _task() -> tuple[type[Any], OpenTask]:
+    from baselines.favc_networks.training import TrainingSettings, open_task
+
+    return TrainingSettings, lambda settings, data, seed: open_task(settings, data, seed, card=METHODS[0].card)
+
+
+TRAINABLES = (compact_trainable(METHODS[0].card, _task),)

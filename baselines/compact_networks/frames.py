@@ -29,13 +29,21 @@ class FrameColorizer:
     Args:
         network: with weights; moved to the device.
         color: through that network, (1, 1, H, W) L* in [0, 100] -> (1, 2, H, W) a* and b* in CIE units.
+        multiples: of rows and columns, which the network takes.
         device: "cpu" or "cuda".
     """
 
-    def __init__(self, network: nn.Module, color: Callable[[Tensor], Tensor], *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        color: Callable[[Tensor], Tensor],
+        *,
+        multiples: tuple[int, int] = MULTIPLES,
+        device: str = "cpu",
+    ) -> None:
         self.device = torch.device(device)
         self.network = network.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self.color = color
+        self.color, self.multiples = color, multiples
 
     def colorize(self, clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[RgbFrame]:  # noqa: ARG002
         """See Colorizer. One frame is in memory at a time."""
@@ -45,6 +53,6 @@ class FrameColorizer:
     @torch.inference_mode()
     def _chroma(self, clip: GrayClip, index: int) -> NDArray[np.float32]:
         """(H, W, 2) a* and b*."""
-        size = working_size(clip.height, clip.width, short_side=SHORT_SIDE, multiples=MULTIPLES)
+        size = working_size(clip.height, clip.width, short_side=SHORT_SIDE, multiples=self.multiples)
         ab = self.color(luminance_planes(clip.luminance(index), size).to(self.device))
         return chroma_picture(ab, clip.height, clip.width)

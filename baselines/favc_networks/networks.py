@@ -65,21 +65,22 @@ class VideoNetwork(nn.Module):
         features: see Features; AveragedVgg19 in the release.
         width: of the U-Net, 32 in the release.
         hypotheses: pictures it answers with, 4 in the release; trained by a loss that ranks them, so that they differ.
+        planes: of a picture; RGB's in the release.
     """
 
     scope = "individual/g_"
     """What the released names of its variables begin with."""
 
-    def __init__(self, features: Features, *, width: int = 32, hypotheses: int = 4) -> None:
+    def __init__(self, features: Features, *, width: int = 32, hypotheses: int = 4, planes: int = 3) -> None:
         super().__init__()
         self.features = features
-        self.unet = UNet(sum(features.channels) + 3, 3 * hypotheses, width=width)
+        self.unet = UNet(sum(features.channels) + 3, planes * hypotheses, width=width)
         self.hypotheses = hypotheses
 
     def forward(self, gray: Tensor) -> Tensor:
-        """(N, 1, H, W) in [0, 1], sides multiples of 16 -> (N, hypotheses, 3, H, W) RGB, about [0, 1]."""
-        rgb: Tensor = self.unet((*self.features(gray), gray.expand(-1, 3, -1, -1)))
-        return rgb.reshape(rgb.shape[0], self.hypotheses, 3, *rgb.shape[2:])
+        """(N, 1, H, W) in [0, 1], sides multiples of 16 -> (N, hypotheses, planes, H, W); RGB is about [0, 1]."""
+        pictures: Tensor = self.unet((*self.features(gray), gray.expand(-1, 3, -1, -1)))
+        return pictures.reshape(pictures.shape[0], self.hypotheses, -1, *pictures.shape[2:])
 
 
 class ImageNetwork(nn.Module):

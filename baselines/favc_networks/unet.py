@@ -13,7 +13,8 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
 _LEVELS = 5
-_SLOPE = 0.2
+SLOPE = 0.2
+"""Of the leaky ReLUs."""
 
 
 class UNet(nn.Module):
@@ -49,7 +50,7 @@ class UNet(nn.Module):
         Args:
             parts: (N, C, h, w) each, which make the input one behind the other once they are resized to the last one's size.
                 They are never put together: the first convolution is 1x1, so each part goes through its share at its own size.
-                The last one's sides are multiples of 16.
+                The last one's sides are multiples of 16, and the others' sides go into them.
 
         Returns:
             (N, out_channels, H, W), of the last part's size.
@@ -66,10 +67,12 @@ class UNet(nn.Module):
 
     def _mixed(self, parts: Sequence[Tensor]) -> Tensor:
         """What conv1_1 makes of all parts, at the last one's size."""
-        *weights, last = torch.split(self.conv1_1.weight, [part.shape[1] for part in parts], dim=1)
-        mixed = F.conv2d(parts[-1], last, self.conv1_1.bias)
-        for part, weight in zip(parts[:-1], weights, strict=True):
-            mixed = mixed + legacy_resize(F.conv2d(part, weight), mixed.shape[-2:])
+        weights = torch.split(self.conv1_1.weight, [part.shape[1] for part in parts], dim=1)
+        # From the smallest on, as in TensorFlow's rule to double twice is to enlarge by four.
+        (part, weight), *larger = sorted(zip(parts, weights, strict=True), key=lambda pair: pair[0].shape[-2:].numel())
+        mixed = F.conv2d(part, weight, self.conv1_1.bias)
+        for part, weight in larger:
+            mixed = legacy_resize(mixed, part.shape[-2:]) + F.conv2d(part, weight)
         return mixed
 
     def _pair(self, x: Tensor, level: int) -> Tensor:
@@ -87,7 +90,7 @@ def conv3(inside: int, outside: int) -> nn.Conv2d:
 
 def leaky(x: Tensor) -> Tensor:
     """max(0.2 x, x), in place."""
-    return F.leaky_relu(x, _SLOPE, inplace=True)
+    return F.leaky_relu(x, SLOPE, inplace=True)
 
 
 def legacy_resize(x: Tensor, size: Sequence[int]) -> Tensor:
@@ -106,5 +109,16 @@ def legacy_resize(x: Tensor, size: Sequence[int]) -> Tensor:
     height, width = size
     if tuple(x.shape[-2:]) == (height, width):
         return x
+    if (2 * x.shape[2], 2 * x.shape[3]) == (height, width):
+        return _doubled(x)
     longer = F.pad(x, (0, 1, 0, 1), mode="replicate")
     return F.interpolate(longer, (height + 1, width + 1), mode="bilinear", align_corners=True)[..., :height, :width]
+
+
+def _doubled(x: Tensor) -> Tensor:
+    """Means between neighbors. The gradient of torch's interpolation takes three times as long, and autocast makes it float32."""
+    x = x.movedim(1, -1)  # (N, h, w, C)
+    for axis in (1, 2):
+        after = torch.cat((x.narrow(axis, 1, x.shape[axis] - 1), x.narrow(axis, -1, 1)), dim=axis)
+        x = torch.stack((x, (x + after) / 2.0), dim=axis + 1).flatten(axis, axis + 1)
+    return x.movedim(-1, 1)

@@ -77,7 +77,7 @@ class ReleasedColorizer:
             return ab
         crops = [picture[box.top : box.top + box.height, box.left : box.left + box.width] for box in windows]
         height, width = picture.shape
-        places = [[on_map(box, height, width, SIDE // tap.shrunk) for box in windows] for tap in TAPS]
+        places = [[[on_map(box, height, width, SIDE // tap.shrunk) for box in windows]] for tap in TAPS]
         return self.networks.fusion.fused(whole, instance_maps(self.networks.instances, self._input(crops)), places)
 
     def _input(self, pictures: Sequence[GrayU8]) -> Tensor:

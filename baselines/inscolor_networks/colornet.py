@@ -1,17 +1,18 @@
 """The network that colors in InsColor, three times over: whole pictures, instances, and whole pictures with instances in them.
 
-Its layers are those of Zhang et al., Real-Time User-Guided Image Colorization with Learned Deep Priors (SIGGRAPH 2017), with
-hints that are always empty; modules have the released names.
+Its layers are IDC's (Zhang et al., Real-Time User-Guided Image Colorization with Learned Deep Priors, SIGGRAPH 2017), under their
+names, with hints that are always empty; here maps can be replaced on their way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from baselines.idc_networks.siggraph17 import Siggraph17
 
 
 class Place(NamedTuple):
@@ -50,7 +51,7 @@ MIDDLE, SCALE = 50.0, 100.0
 BOUND = 110.0
 """Of a* and b*."""
 
-_NO_HINT = -0.5
+NO_HINT = -0.5
 """Of the mask, whose 0.5 means a hint. 0, which other weights of this network take for no hint, lies between the two here."""
 
 Tap = Callable[[int, Tensor], Tensor]
@@ -62,38 +63,17 @@ def unchanged(tap: int, x: Tensor) -> Tensor:  # noqa: ARG001 - a Tap
     return x
 
 
-class ColorNet(nn.Module):
+class ColorNet(Siggraph17):
     """Encoder, four blocks at 1/8 of the picture's size, decoder with skips; 34,187,027 parameters at width 64.
-
-    Maps are halved by taking every second pixel, after the skips have left. A block is convolutions, each with its ReLU, and
-    one batch normalization behind the last.
 
     Args:
         width: channels at full size on the way down; 64 in the release.
-        classes: of ``model_class``, which the released files hold and regression does not use; 529 there.
+        classes: of ``model_class``, which the released files hold and regression does not use; 529 there, 0 leaves it out.
+        no_hint: see Siggraph17.
     """
 
-    def __init__(self, *, width: int = 64, classes: int = 529) -> None:
-        super().__init__()
-        w1, w2, w4, w8 = width, 2 * width, 4 * width, 8 * width
-        self.model1 = _block(4, w1, w1)
-        self.model2 = _block(w1, w2, w2)
-        self.model3 = _block(w2, w4, w4, w4)
-        self.model4 = _block(w4, w8, w8, w8)
-        self.model5 = _block(w8, w8, w8, w8, dilation=2)
-        self.model6 = _block(w8, w8, w8, w8, dilation=2)
-        self.model7 = _block(w8, w8, w8, w8)
-        self.model8up = _doubling(w8, w4)
-        self.model3short8 = nn.Sequential(_conv3(w4, w4))
-        self.model8 = nn.Sequential(nn.ReLU(), *_block(w4, w4, w4))
-        self.model9up = _doubling(w4, w2)
-        self.model2short9 = nn.Sequential(_conv3(w2, w2))
-        self.model9 = nn.Sequential(nn.ReLU(), *_block(w2, w2))
-        self.model10up = _doubling(w2, w2)
-        self.model1short10 = nn.Sequential(_conv3(w1, w2))
-        self.model10 = nn.Sequential(nn.ReLU(), _conv3(w2, w2), nn.LeakyReLU(0.2))
-        self.model_class = nn.Sequential(nn.Conv2d(w4, classes, 1))
-        self.model_out = nn.Sequential(nn.Conv2d(w2, 2, 1), nn.Tanh())
+    def __init__(self, *, width: int = 64, classes: int = 529, no_hint: float = NO_HINT) -> None:
+        super().__init__(width=width, classes=classes, no_hint=no_hint)
 
     def forward(self, gray: Tensor, tap: Tap = unchanged) -> Tensor:
         """Chroma of gray pictures.
@@ -105,7 +85,7 @@ class ColorNet(nn.Module):
         Returns:
             (N, 2, H, W) a* / 110 and b* / 110, in [-1, 1].
         """
-        hints = torch.cat((gray.new_zeros(gray.shape).expand(-1, 2, -1, -1), torch.full_like(gray, _NO_HINT)), dim=1)
+        hints = torch.cat((gray.new_zeros(gray.shape).expand(-1, 2, -1, -1), torch.full_like(gray, self.no_hint)), dim=1)
         one = tap(0, self.model1(torch.cat((gray, hints), dim=1)))  # (N, w, H, W)
         two = tap(1, self.model2(one[:, :, ::2, ::2]))  # (N, 2w, H/2, W/2)
         three = tap(2, self.model3(two[:, :, ::2, ::2]))  # (N, 4w, H/4, W/4)
@@ -120,19 +100,3 @@ class ColorNet(nn.Module):
         x = tap(12, self.model10(x))
         ab: Tensor = self.model_out(x)
         return ab
-
-
-def _block(*channels: int, dilation: int = 1) -> nn.Sequential:
-    """Convolutions from each number of channels to the next."""
-    layers: list[nn.Module] = []
-    for inside, outside in pairwise(channels):
-        layers += (_conv3(inside, outside, dilation), nn.ReLU(inplace=True))
-    return nn.Sequential(*layers, nn.BatchNorm2d(channels[-1]))
-
-
-def _conv3(inside: int, outside: int, dilation: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inside, outside, 3, padding=dilation, dilation=dilation)
-
-
-def _doubling(inside: int, outside: int) -> nn.Sequential:
-    return nn.Sequential(nn.ConvTranspose2d(inside, outside, 4, stride=2, padding=1))

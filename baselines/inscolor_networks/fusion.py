@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
 from baselines.inscolor_networks.boxes import Window
-from baselines.inscolor_networks.colornet import TAPS, ColorNet
+from baselines.inscolor_networks.colornet import NO_HINT, TAPS, ColorNet
+
+EVERYWHERE = tuple(place.name for place in TAPS)
 
 _OUTSIDE = 100_000.0
 """Added to the background's score where there is no box."""
-
-_INNER = 16
 
 
 class Weighting(nn.Module):
@@ -30,65 +30,92 @@ class Weighting(nn.Module):
 
     Args:
         channels: of the maps.
+        inner: channels on the way to the scores, 16 in the release.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, inner: int = 16) -> None:
         super().__init__()
-        self.simple_instance_conv = _scores(channels)
-        self.simple_bg_conv = _scores(channels)
+        self.simple_instance_conv = _scores(channels, inner)
+        self.simple_bg_conv = _scores(channels, inner)
 
-    def forward(self, instances: Sequence[Tensor], background: Tensor, windows: Sequence[Window]) -> Tensor:
-        """The blended map.
+    def forward(self, instances: Tensor, background: Tensor, windows: Sequence[Sequence[Window]]) -> Tensor:
+        """The blended maps.
 
         Args:
-            instances: (1, C, h, w) each, of crops; n of them.
-            background: (1, C, H, W), of the whole picture.
-            windows: where each crop lies on it.
+            instances: (n, C, h, w), of the crops of all pictures, the first one's first.
+            background: (N, C, H, W), of whole pictures.
+            windows: for each picture where its crops lie on it.
 
         Returns:
-            (1, C, H, W).
+            (N, C, H, W).
         """
-        scores = background.new_zeros(len(windows) + 1, *background.shape[-2:])  # (n + 1, H, W)
-        outside = torch.ones_like(scores[0])
-        for index, (instance, window) in enumerate(zip(instances, windows, strict=True)):
-            rows, columns = _slices(window)
-            scores[index, rows, columns] = _resized(self.simple_instance_conv(instance), window)[0, 0]
-            outside[rows, columns] = 0.0
-        scores[-1] = self.simple_bg_conv(background)[0, 0] + _OUTSIDE * outside
-        weights = scores.softmax(dim=0)
-        blended = background * weights[-1]
-        for index, (instance, window) in enumerate(zip(instances, windows, strict=True)):
-            rows, columns = _slices(window)
-            blended[:, :, rows, columns] += weights[index, rows, columns] * _resized(instance, window)
-        return blended
+        crops = iter(torch.cat((self.simple_instance_conv(instances), instances), dim=1).split(1))  # type: ignore[no-untyped-call]
+        pictures = zip(background, self.simple_bg_conv(background)[:, 0], windows, strict=True)
+        return torch.stack([_blended(x, score, [(window, next(crops)) for window in there]) for x, score, there in pictures])
+
+
+def _blended(background: Tensor, score: Tensor, crops: Sequence[tuple[Window, Tensor]]) -> Tensor:
+    """One picture's map: (C, H, W), its score (H, W) and, for each crop, where it lies and (1, 1 + C, h, w) score and map."""
+    scores = background.new_zeros(len(crops) + 1, *score.shape)  # (n + 1, H, W)
+    outside = torch.ones_like(score)
+    placed = []
+    for index, (window, crop) in enumerate(crops):
+        rows, columns = slice(window.top, window.top + window.height), slice(window.left, window.left + window.width)
+        resized = F.interpolate(crop, (window.height, window.width), mode="bilinear", align_corners=False)[0]
+        scores[index, rows, columns] = resized[0]
+        outside[rows, columns] = 0.0
+        placed.append((rows, columns, resized[1:]))
+    scores[-1] = score + _OUTSIDE * outside
+    weights = scores.softmax(dim=0)
+    blended = background * weights[-1]
+    for weight, (rows, columns, instance) in zip(weights, placed, strict=False):
+        blended[:, rows, columns] += weight[rows, columns] * instance
+    return blended
 
 
 class FusionNet(ColorNet):
     """ColorNet for whole pictures with a Weighting behind each map: 35,270,831 parameters at width 64, in 275 entries.
 
-    ``weight_layerout`` is held, for the released file to fit, and never run.
+    Args:
+        width: see ColorNet.
+        classes: see ColorNet; with 0, ``weight_layerout`` is left out too, which is held for the released file to fit, never run.
+        no_hint: see Siggraph17.
+        inner: see Weighting.
+        blended: names of the TAPS that are; all of them in the release.
     """
 
-    def __init__(self, *, width: int = 64, classes: int = 529) -> None:
-        super().__init__(width=width, classes=classes)
-        for place, layer in zip(TAPS, _LAYERS, strict=True):
-            self.add_module(layer, Weighting(place.times * width))
-        self.weight_layerout = Weighting(2)
+    def __init__(
+        self,
+        *,
+        width: int = 64,
+        classes: int = 529,
+        no_hint: float = NO_HINT,
+        inner: int = 16,
+        blended: Container[str] = EVERYWHERE,
+    ) -> None:
+        super().__init__(width=width, classes=classes, no_hint=no_hint)
+        self.weightings = {index: layer for index, layer in enumerate(_LAYERS) if TAPS[index].name in blended}
+        for index, layer in self.weightings.items():
+            self.add_module(layer, Weighting(TAPS[index].times * width, inner=inner))
+        if classes:
+            self.weight_layerout = Weighting(2, inner=inner)
 
-    def fused(self, gray: Tensor, instances: Sequence[Tensor], windows: Sequence[Sequence[Window]]) -> Tensor:
-        """A whole picture's chroma with its instances'.
+    def fused(self, gray: Tensor, instances: Sequence[Tensor], windows: Sequence[Sequence[Sequence[Window]]]) -> Tensor:
+        """Whole pictures' chroma with their instances'.
 
         Args:
-            gray: (1, 1, H, W), (L* - 50) / 100, of the whole picture.
-            instances: (n, C, h, w) for each of TAPS, of the crops, as ``instance_maps`` gives them.
-            windows: for each of TAPS where the n crops lie on the map.
+            gray: (N, 1, H, W), (L* - 50) / 100, of whole pictures.
+            instances: (n, C, h, w) for each of TAPS, of the crops of all pictures, as ``instance_maps`` gives them.
+            windows: for each of TAPS, and each picture, where its crops lie on the map.
 
         Returns:
-            (1, 2, H, W) a* / 110 and b* / 110.
+            (N, 2, H, W) a* / 110 and b* / 110.
         """
 
         def blend(tap: int, background: Tensor) -> Tensor:
-            blended: Tensor = self.get_submodule(_LAYERS[tap])(torch.split(instances[tap], 1), background, windows[tap])
+            if tap not in self.weightings:
+                return background
+            blended: Tensor = self.get_submodule(self.weightings[tap])(instances[tap], background, windows[tap])
             return blended
 
         ab: Tensor = self(gray, blend)
@@ -122,17 +149,9 @@ def instance_maps(network: ColorNet, crops: Tensor) -> list[Tensor]:
     return maps
 
 
-def _scores(channels: int) -> nn.Sequential:
+def _scores(channels: int, inner: int) -> nn.Sequential:
     """(N, C, h, w) -> (N, 1, h, w), none below 0."""
     layers: list[nn.Module] = []
-    for inside, outside in ((channels, _INNER), (_INNER, _INNER), (_INNER, 1)):
+    for inside, outside in ((channels, inner), (inner, inner), (inner, 1)):
         layers += (nn.Conv2d(inside, outside, 3, padding=1), nn.ReLU(inplace=True))
     return nn.Sequential(*layers)
-
-
-def _resized(x: Tensor, window: Window) -> Tensor:
-    return F.interpolate(x, (window.height, window.width), mode="bilinear", align_corners=False)
-
-
-def _slices(window: Window) -> tuple[slice, slice]:
-    return slice(window.top, window.top + window.height), slice(window.left, window.left + window.width)
