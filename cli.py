@@ -192,6 +192,73 @@ def colorize(*, as_json: bool, quiet: bool, **options: Any) -> None:
 
 
 @main.command()
+@click.argument("colored", nargs=-1, required=True, metavar="[LABEL=]COLORED...")
+@click.option("--source", required=True, type=click.Path(path_type=Path), metavar="FILM", help="The film before it was colored.")
+@click.option(
+    "--references",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A picture that colors were taken from, or a folder of them; repeatable.",
+)
+@click.option("--long-side", type=int, default=256, show_default=True, help="Of the size at which all is measured.")
+@click.option(
+    "--fps", type=click.FloatRange(1, 1000), default=25, show_default=True, help="For the timecodes of a film made of pictures."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Where to; default runs/inspect-FILM.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def inspect(
+    *,
+    colored: tuple[str, ...],
+    source: Path,
+    references: tuple[Path, ...],
+    fps: float,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Measure colored films for which there is no ground truth, and say which shots are the worst, and why.
+
+    COLORED and FILM are videos or folders of pictures, frame for frame alike. Writes shots.csv, frames.csv, summary.json and
+    worst.png. docs/inspect.md says what the numbers mean.
+
+    \b
+    Examples:
+      colorbench inspect colored.mp4 --source film.mp4 --references stills/
+      colorbench inspect ours=a.mp4 theirs=b.mp4 --source film.mp4 --out runs/which
+    """
+    from fractions import Fraction
+
+    from bistnet.placing import ALIKE
+    from bistnet.references import reference_files
+    from bistnet.survey import describe_picture
+    from colorbench.inspection.inspect import inspect_films
+    from colorbench.inspection.references import Finder
+    from colorbench.store import safe_name, to_json
+    from colorbench.watching import ConsoleWatcher
+    from reports.inspection import inspection_record, print_inspection, write_inspection
+
+    films = [(label or Path(path).name, Path(path)) for label, _, path in map(_split_label, colored)]
+    with ConsoleWatcher(noun="frames", quiet=quiet) as watcher:
+        found = inspect_films(
+            source,
+            films,
+            references=reference_files(references),
+            finder=Finder(describe=describe_picture, alike=ALIKE),
+            watcher=watcher,
+            fps=Fraction(fps),
+            **options,
+        )
+    for path in write_inspection(found, out or Path("runs") / f"inspect-{safe_name(source.stem)}"):
+        click.echo(path, err=True)
+    if as_json:
+        click.echo(to_json(inspection_record(found), indent=1))
+    else:
+        print_inspection(found)
+
+
+@main.command()
 @click.argument("name", metavar="NAME")
 @click.option("--preset", help="Of the network; default: its first. Or a .toml file.")
 @click.option("--data", type=click.Path(path_type=Path), envvar="COLORBENCH_DATA", help="Root of the training data.")
