@@ -1,9 +1,9 @@
 """InsColor at a size that trains in an hour: IDC's compact network colors frames and boxes, narrow fusion blends their maps.
 
 How it differs from the release: one network looks at whole frames, at boxes, and at frames without any, where the authors train
-three from one; boxes are those of what is salient (saliency.py), where no file gives others; frames come at their own size, up to
-a short side, and boxes fill squares of three quarters of that side, where all of the authors' are squeezed to 256x256; edges of
-boxes lie on multiples of 8, so that they fall on whole pixels of every map.
+three from one; boxes are those of what is salient (saliency.py), where no file gives others; maps are blended at three places of
+thirteen; frames come at their own size, up to a short side, and boxes fill squares of three quarters of that side, where all of
+the authors' are squeezed to 256x256; edges of boxes lie on multiples of 8, so that they fall on whole pixels of every map.
 """
 
 from __future__ import annotations

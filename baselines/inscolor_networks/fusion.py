@@ -12,6 +12,7 @@ from baselines.inscolor_networks.boxes import Window
 from baselines.inscolor_networks.colornet import NO_HINT, TAPS, ColorNet
 
 EVERYWHERE = tuple(place.name for place in TAPS)
+"""Where the release blends."""
 
 _OUTSIDE = 100_000.0
 """Added to the background's score where there is no box."""

@@ -138,8 +138,8 @@ def test_the_older_links_files_will_do(folder: Path, narrow: None) -> None:
     shutil.move(folder / "favc" / "pretrained_models" / "model_div_woflow", folder / "favc-2020-woflow")
     shutil.rmtree(folder / "favc")
     assert METHOD.unavailable("official") == ""
-    loaded = METHOD.load(variant="official", device="cpu", settings=DEFAULTS).network
-    assert torch.equal(loaded.unet.conv1_1.weight, video.unet.conv1_1.weight)
+    loaded: Any = METHOD.load(variant="official", device="cpu", settings=DEFAULTS)
+    assert torch.equal(loaded.network.unet.conv1_1.weight, video.unet.conv1_1.weight)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_image_model_has_one_hypothesis(folder: Path) -> None:
 def test_files_in_the_released_formats_load(folder: Path, narrow: None, model: str) -> None:
     video, image, second = written(folder)
     settings = DEFAULTS | {"model": model}
-    colorizer = METHOD.load(variant="official", device="cpu", settings=settings)
+    colorizer: Any = METHOD.load(variant="official", device="cpu", settings=settings)
     expected = image if model == "image" else video
     state = colorizer.network.state_dict()
     assert set(state) == set(expected.state_dict())

@@ -71,7 +71,7 @@ def test_a_clip_goes_the_released_script_s_way(networks: Networks, moving_clip: 
             else:
                 crops = torch.cat([network_input(gray[20:90, 10:60]), network_input(gray[:50, 40:])])
                 windows = (Window(10, 20, 50, 70), Window(40, 0, 88, 50))
-                places = [[on_map(window, 96, 128, SIDE // place.shrunk) for window in windows] for place in TAPS]
+                places = [[[on_map(window, 96, 128, SIDE // place.shrunk) for window in windows]] for place in TAPS]
                 ab = networks.fusion.fused(whole, instance_maps(networks.instances, crops), places)
                 assert (ab - networks.alone(whole)).abs().max() > 0.1
         back = F.interpolate(110.0 * ab, (96, 128), mode="bilinear", antialias=True)[0].permute(1, 2, 0).contiguous().numpy()

@@ -15,6 +15,7 @@ import colorbench.weights
 from baselines.inscolor import FILES, METHODS
 from baselines.inscolor_networks import detection, loading
 from baselines.inscolor_networks.boxes_file import BoxesFile
+from baselines.inscolor_networks.coloring import ReleasedColorizer
 from baselines.inscolor_networks.colornet import ColorNet
 from baselines.inscolor_networks.detection import Detector
 from baselines.inscolor_networks.fusion import FusionNet
@@ -52,6 +53,12 @@ def written(folder: Path) -> tuple[ColorNet, FusionNet, ColorNet]:
     return networks
 
 
+def loaded(variant: str, settings: dict[str, str]) -> ReleasedColorizer:
+    colorizer = METHOD.load(variant=variant, device="cpu", settings=settings)
+    assert isinstance(colorizer, ReleasedColorizer)
+    return colorizer
+
+
 def test_it_is_registered_and_its_networks_are_no_method() -> None:
     assert REGISTERED.get("inscolor").card is METHOD.card
     assert {name for name in REGISTERED.entries if "inscolor" in name} == {"inscolor"}
@@ -76,7 +83,7 @@ def test_what_is_missing_is_named_with_the_command_that_gets_it(folder: Path) ->
 def test_files_in_the_released_names_load(folder: Path, narrow: None) -> None:
     expected = written(folder)
     assert METHOD.unavailable("undetected") == ""
-    networks = METHOD.load(variant="undetected", device="cpu", settings=NONE).networks
+    networks = loaded("undetected", NONE).networks
     for network, own in zip((networks.instances, networks.fusion, networks.alone), expected, strict=True):
         state = network.state_dict()
         assert not network.training
@@ -127,9 +134,9 @@ def test_boxes_are_a_file_s_or_none_or_the_detector_s(
     written(folder)
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps({"clips": {"c": {"width": 4, "height": 3, "frames": {"0": []}}}}))
-    assert METHOD.load(variant="undetected", device="cpu", settings=NONE).boxes is None
+    assert loaded("undetected", NONE).boxes is None
     for variant in ("official", "undetected"):
-        assert isinstance(METHOD.load(variant=variant, device="cpu", settings={"boxes": str(path)}).boxes, BoxesFile)
+        assert isinstance(loaded(variant, {"boxes": str(path)}).boxes, BoxesFile)
     with pytest.raises(UsageError, match=r"boxes = .*nowhere\.json"):
         METHOD.load(variant="undetected", device="cpu", settings={"boxes": str(tmp_path / "nowhere.json")})
     with pytest.raises(WeightsError, match="colorbench weights fetch maskrcnn"):
@@ -137,7 +144,7 @@ def test_boxes_are_a_file_s_or_none_or_the_detector_s(
     detector = Detector(torch.nn.Identity())
     monkeypatch.setattr(colorbench.weights, "require_weights", with_detector(path))
     monkeypatch.setattr(detection, "load_detector", lambda found, *, device: detector if found == path else None)
-    assert METHOD.load(variant="official", device="cpu", settings=NONE).boxes is detector
+    assert loaded("official", NONE).boxes is detector
 
 
 def with_detector(path: Path) -> Callable[..., Path]:

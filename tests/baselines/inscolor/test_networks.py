@@ -204,12 +204,27 @@ def test_blending_is_the_transcription(number: int) -> None:
     instances = [torch.randn(1, 3, 6, 8, generator=draw, dtype=torch.float64) for _ in range(number)]
     background = torch.randn(1, 3, 10, 12, generator=draw, dtype=torch.float64)
     with torch.no_grad():
-        found = network(instances, background, WINDOWS[:number])
+        found = network(torch.cat(instances), background, [WINDOWS[:number]])
     expected = transcribed_blend(state, "", instances, background, WINDOWS[:number])
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
     if number < 4:
         assert torch.equal(found[..., 9:, :11], background[..., 9:, :11])
     assert not torch.allclose(found[..., :9, :5], background[..., :9, :5], atol=0.1)
+
+
+def test_each_picture_of_a_batch_takes_its_own_crops() -> None:
+    network = Weighting(3)
+    alive(network)
+    draw = torch.Generator().manual_seed(1)
+    instances = torch.randn(5, 3, 6, 8, generator=draw, dtype=torch.float64)
+    background = torch.randn(4, 3, 10, 12, generator=draw, dtype=torch.float64)
+    windows = [WINDOWS[:2], [], WINDOWS[2:3], WINDOWS[:2]]
+    with torch.no_grad():
+        found = network(instances, background, windows)
+        for picture, (first, last) in enumerate(((0, 2), (2, 2), (2, 3), (3, 5))):
+            own = background[picture : picture + 1]
+            expected = network(instances[first:last], own, [windows[picture]]) if last > first else own
+            torch.testing.assert_close(found[picture : picture + 1], expected, rtol=0, atol=1e-12)
 
 
 def test_a_box_elsewhere_makes_a_covered_pixel_fainter() -> None:
@@ -220,8 +235,8 @@ def test_a_box_elsewhere_makes_a_covered_pixel_fainter() -> None:
     background = torch.zeros(1, 1, 8, 8, dtype=torch.float64)
     here, elsewhere = Window(0, 0, 4, 4), Window(5, 5, 3, 3)
     with torch.no_grad():
-        alone = network([map_], background, [here])
-        both = network([map_, map_], background, [here, elsewhere])
+        alone = network(map_, background, [[here]])
+        both = network(torch.cat((map_, map_)), background, [[here, elsewhere]])
     assert float(alone[0, 0, 1, 1]) == pytest.approx(3.0)
     assert float(both[0, 0, 1, 1]) == pytest.approx(2.0)
 
@@ -233,7 +248,7 @@ def test_fusion_is_the_transcription() -> None:
     windows = {
         side: [Window(side // 4, 0, side // 2, side), Window(0, side // 2, side - 1, side // 4)] for side in (32, 16, 8, 4)
     }
-    places = [windows[32 // place.shrunk] for place in TAPS]
+    places = [[windows[32 // place.shrunk]] for place in TAPS]
     with torch.no_grad():
         found = fusion.fused(whole, instance_maps(instance, crops), places)
     their_instance(crops)
@@ -257,7 +272,7 @@ def test_gradients_reach_every_weight_that_runs() -> None:
     for parameter in fusion.parameters():
         if parameter.dim() == 1:
             parameter.data.fill_(0.1)
-    windows = [[Window(0, 0, 2, 2)]] * len(TAPS)
+    windows = [[[Window(0, 0, 2, 2)]]] * len(TAPS)
     maps = [torch.rand(1, place.times * 2, 4, 4) for place in TAPS]
     torch.autograd.backward(fusion.fused(torch.rand(1, 1, 32, 32), maps, windows).sum())
     dead = {key.split(".")[0] for key, parameter in fusion.named_parameters() if parameter.grad is None}
@@ -277,7 +292,7 @@ def test_the_authors_code_gives_these_numbers_on_these_weights() -> None:
     whole = picture[..., 100:148, 200:248]
     crops = torch.cat((picture[..., 110:158, 210:258], picture[..., 90:138, 150:198]))
     windows = (Window(4, 3, 26, 37), Window(20, 10, 28, 37))
-    places = [[on_map(window, 48, 48, 48 // place.shrunk) for window in windows] for place in TAPS]
+    places = [[[on_map(window, 48, 48, 48 // place.shrunk) for window in windows]] for place in TAPS]
     with torch.no_grad():
         ab = 110.0 * fusion.fused(whole, instance_maps(instance, crops), places)[0]
     pixels = (ab[0, 0, 0], ab[1, 20, 31], ab[0, 47, 47], ab[1, 7, 40])
