@@ -59,6 +59,10 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--out", type=click.Path(path_type=Path), help="The run folder; default runs/DATASET. The same command completes it."
         ),
+        click.option("--engine", type=click.Choice(["local", "ray"]), help="Default: local, this machine; ray is a cluster."),
+        click.option("--workers", metavar="N|auto", help="Units at a time; default: auto, as many as cores or GPUs."),
+        click.option("--threads", type=click.IntRange(1), help="Of each worker's torch on the CPU; default: 1."),
+        click.option("--address", metavar="ADDRESS", help="Of the Ray cluster; default: $RAY_ADDRESS, or one on this machine."),
         click.option("--config", type=click.Path(path_type=Path), help="A TOML file with these options; flags win."),
         click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of a table."),
         click.option("--quiet", is_flag=True, help="No plan and no progress."),

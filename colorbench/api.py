@@ -12,9 +12,10 @@ import pandas as pd
 
 from colorbench import summary as pooling
 from colorbench.config import make_spec
+from colorbench.engines.engine import Progress
 from colorbench.errors import UsageError
 from colorbench.results import Results, results_of
-from colorbench.runner import Outcome, Progress, execute
+from colorbench.runner import Outcome, execute
 from colorbench.types import RunSpec
 
 
@@ -70,6 +71,10 @@ def run(
     device: str = "auto",
     seed: int = 0,
     save_frames: str = "no",
+    engine: str = "local",
+    workers: int | str = "auto",
+    threads: int = 1,
+    address: str | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Runs methods on a dataset under a protocol and scores them; what ``colorbench run`` does.
@@ -88,6 +93,10 @@ def run(
         device: ``auto``, ``cpu`` or ``cuda``.
         seed: of whatever a method draws.
         save_frames: ``no``, ``png`` or ``video`` (lossless).
+        engine: ``local``, or ``ray`` for a cluster.
+        workers: units at a time, in as many processes; ``auto`` takes what the machine or cluster has. No score depends on it.
+        threads: of torch on the CPU, for each worker. The last bits depend on them, so units of other threads are not used.
+        address: of a Ray cluster; default ``$RAY_ADDRESS``, or one on this machine for the time of the run.
         progress: who is told; nobody by default.
 
     Raises:
@@ -107,6 +116,10 @@ def run(
         "device": device,
         "seed": seed,
         "save_frames": save_frames,
+        "engine": engine,
+        "workers": workers,
+        "threads": threads,
+        "address": address,
     }
     return run_spec(make_spec(options), progress=progress)
 

@@ -45,11 +45,13 @@ def make_spec(options: Mapping[str, Any], *, config: Path | None = None) -> RunS
     if not merged.get("methods"):
         raise UsageError("no method named", wanted="at least one", remedy="--methods flow,gray; `colorbench methods` lists them")
     merged["methods"] = _method_specs(merged["methods"], settings)
+    if str(merged.get("workers", "")).isdecimal():
+        merged["workers"] = int(merged["workers"])
     for key in ("out", "data_root"):
         if key in merged:
             merged[key] = Path(merged[key])
     _check_choices(merged)
-    defaults = {"dataset": "demo", "protocol": "bistnet"}
+    defaults = {"dataset": "demo", "protocol": "bistnet", "workers": "auto"}
     defaults["out"] = Path("runs") / str(merged.get("dataset", "demo")).replace(":", "-")  # type: ignore[assignment]
     return RunSpec(**{**defaults, **merged}, overrides=tuple(sorted(overrides.items())))
 
@@ -144,9 +146,18 @@ def _texts(table: Any, key: str) -> dict[str, str]:
 
 def _check_choices(values: Mapping[str, Any]) -> None:
     hints = get_type_hints(RunSpec)
-    choices = {"save_frames": get_args(hints["save_frames"]), "device": ("auto", "cpu", "cuda")}
+    choices = {name: get_args(hints[name]) for name in ("save_frames", "engine")} | {"device": ("auto", "cpu", "cuda")}
     for key, known in choices.items():
         if key in values and values[key] not in known:
             raise UsageError(f"{key} = {values[key]!r}", wanted=f"one of {', '.join(known)}", remedy=f"change {key}")
     if "seed" in values and type(values["seed"]) is not int:
         raise UsageError(f"seed = {values['seed']!r}", wanted="a whole number", remedy="change seed")
+    for key, also in (("threads", ""), ("workers", "auto")):
+        if key in values and values[key] != also and (type(values[key]) is not int or values[key] < 1):
+            raise UsageError(
+                f"{key} = {values[key]!r}",
+                wanted=f"a whole number from 1 on{f', or {also}' if also else ''}",
+                remedy=f"change {key}",
+            )
+    if values.get("address") and values.get("engine") != "ray":
+        raise UsageError("an address without --engine ray", wanted="both, or none", remedy="add --engine ray")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,35 +13,39 @@ from typing import Any
 from colorbench.dataset import find_root
 from colorbench.errors import MetricError, UnknownNameError, UsageError
 from colorbench.frames import content_digest, natural_key
-from colorbench.method import Method
 from colorbench.metric import ClipMetric, FrameMetric
+from colorbench.planned_method import PlannedMethod, plan_method
 from colorbench.protocol import load_protocol, metric_fields, run_fields
 from colorbench.provenance import source_digest
-from colorbench.registry import DATASETS, METHODS, METRICS
-from colorbench.store import KEY_DIGITS, digest, unit_key
-from colorbench.types import Clip, MethodCard, MethodSpec, Protocol, RunSpec, Variant
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedMethod:
-    """A method with its variant and settings decided."""
-
-    label: str
-    method: Method
-    variant: Variant
-    settings: Mapping[str, str]
-    device: str
-    identity: str
-    """Hash of code, variant, settings, weights and device."""
+from colorbench.registry import DATASETS, METRICS
+from colorbench.store import KEY_DIGITS, digest, frames_path, unit_key
+from colorbench.types import Clip, MethodSpec, Protocol, RunSpec
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedMetric:
-    """A metric, whether it can run here, and the hash that says whether a stored score is still its own."""
+    """A metric, whether it can run here, and the hash that says whether a stored score is still its own.
+
+    It pickles by name, as a PlannedMethod does.
+    """
 
     metric: FrameMetric | ClipMetric
     reason: str
     identity: str
+
+    def __reduce__(self) -> tuple[Callable[..., PlannedMetric], tuple[str, ...]]:
+        return _metric_of_name, (self.metric.card.name, self.reason, self.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One method on one clip."""
+
+    method: PlannedMethod
+    clip: Clip
+    clip_digest: str
+    key: str
+    """Hash of all that decides the colored frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +62,32 @@ class Plan:
     clip_digests: tuple[str, ...]
     methods: tuple[PlannedMethod, ...]
     metrics: tuple[PlannedMetric, ...]
+    command: tuple[str, ...]
+    """That was given, for the provenance of units made in other processes."""
 
     @property
     def unit_count(self) -> int:
         return len(self.clips) * len(self.methods)
 
-    def key(self, method: PlannedMethod, clip_digest: str) -> str:
-        """Identity of a unit: equal keys mean equal colored frames."""
-        return unit_key(label=method.label, method=method.identity, clip=clip_digest, protocol=self.protocol, seed=self.spec.seed)
+    def units(self) -> tuple[Unit, ...]:
+        """All units; clips are the outer loop, so that what is known of a clip serves all methods."""
+        return tuple(
+            Unit(
+                method,
+                clip,
+                clip_digest,
+                unit_key(
+                    label=method.label, method=method.identity, clip=clip_digest, protocol=self.protocol, seed=self.spec.seed
+                ),
+            )
+            for clip, clip_digest in zip(self.clips, self.clip_digests, strict=True)
+            for method in self.methods
+        )
+
+    def frames_path(self, unit: Unit) -> Path:
+        """Where a unit's frames are saved, a folder or a video."""
+        video = self.spec.save_frames == "video"
+        return frames_path(self.spec.out, label=unit.method.label, clip=unit.clip.name, video=video)
 
     def signature_fields(self) -> tuple[tuple[str, str], ...]:
         """What all scores of the run share: protocol and data."""
@@ -77,7 +100,7 @@ class Plan:
     def contents(self) -> dict[str, dict[str, Any]]:
         """Facts of methods, metrics and clips by name: what it takes to read the results where none of them is at hand."""
         return {
-            "methods": {method.label: _method_facts(method) for method in self.methods},
+            "methods": {method.label: method.facts() for method in self.methods},
             "metrics": {
                 metric.metric.card.name: {"card": asdict(metric.metric.card), "identity": metric.identity}
                 for metric in self.metrics
@@ -89,8 +112,13 @@ class Plan:
         }
 
 
-def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor) -> Plan:
+def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor, sees_gpu: Callable[[], bool]) -> Plan:
     """Resolves a spec.
+
+    Args:
+        spec: what is asked for.
+        executor: threads that read the clips.
+        sees_gpu: whether there is a GPU where units are made.
 
     Raises:
         UsageError: a name, setting or combination that can't be.
@@ -107,21 +135,28 @@ def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor) -> Plan:
     clips = _select(dataset.clips(root, split=split or None), spec.clips)
     absent = getattr(dataset, "absent", lambda *_: ())(root, split or None)
     metrics = _plan_metrics(spec)
-    methods = tuple(_plan_method(method, protocol, spec) for method in _labelled(spec.methods))
-    digests = tuple(
-        digest([clip.name, content_digest(clip.source, executor=executor), *(content_digest(path) for path in clip.references)])
-        for clip in clips
-    )
+    methods = tuple(plan_method(method, protocol, spec, sees_gpu=sees_gpu) for method in _labelled(spec.methods))
     return Plan(
         spec=spec,
         protocol=protocol,
         dataset=f"{dataset_name}:{split}" if split else dataset_name,
         absent=tuple(absent),
         clips=clips,
-        clip_digests=digests,
+        clip_digests=tuple(digest_clip(clip, executor=executor) for clip in clips),
         methods=methods,
         metrics=metrics,
+        command=tuple(sys.argv),
     )
+
+
+def digest_clip(clip: Clip, *, executor: ThreadPoolExecutor) -> str:
+    """Hash of a clip's name, its bytes and those of its references.
+
+    Raises:
+        FramesError: one of its files can't be read.
+    """
+    references = (content_digest(path) for path in clip.references)
+    return digest([clip.name, content_digest(clip.source, executor=executor), *references])
 
 
 def default_metrics() -> tuple[str, ...]:
@@ -129,23 +164,6 @@ def default_metrics() -> tuple[str, ...]:
     order = {name: place for place, name in enumerate(("psnr", "ssim", "lpips", "cdc", "delta-cdc", "colorfulness"))}
     names = [metric.card.name for metric in METRICS.items() if metric.card.default]
     return tuple(sorted(names, key=lambda name: (order.get(name, len(order)), name)))
-
-
-def resolve_device(card: MethodCard, device: str) -> str:
-    """ "cpu" or "cuda" for a method; ``auto`` takes a GPU where there is one and the method can use it.
-
-    Raises:
-        UsageError: a GPU is asked for and there is none.
-    """
-    if device == "cpu" or "cuda" not in card.devices:
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if device == "cuda":
-        raise UsageError("--device cuda, but torch sees no GPU", wanted="a CUDA device", remedy="use --device auto")
-    return "cpu"
 
 
 def thread_count() -> int:
@@ -175,69 +193,6 @@ def _labelled(specs: Sequence[MethodSpec]) -> Sequence[MethodSpec]:
     return specs
 
 
-def _plan_method(spec: MethodSpec, protocol: Protocol, run: RunSpec) -> PlannedMethod:
-    method = METHODS.get(spec.name)
-    settings = _settings(method.card, spec)
-    variant = _variant(method, spec, protocol)
-    device = resolve_device(method.card, run.device)
-    identity = digest(
-        [
-            source_digest(METHODS.module_of(spec.name), "colorbench.footage"),
-            spec.name,
-            variant.name,
-            settings,
-            method.fingerprint(variant=variant.name, settings=settings),
-            device,
-        ]
-    )
-    return PlannedMethod(label=spec.label, method=method, variant=variant, settings=settings, device=device, identity=identity)
-
-
-def _settings(card: MethodCard, spec: MethodSpec) -> dict[str, str]:
-    known = {setting.name: setting for setting in card.settings}
-    given = dict(spec.settings)
-    for name in given:
-        if name not in known:
-            raise UnknownNameError(f"setting of {spec.name!r}:", name, known)
-    settings = {}
-    for name, setting in known.items():
-        value = given.get(name, setting.default)
-        if value is None:
-            raise UsageError(
-                f"method {spec.label!r} needs the setting {name!r}",
-                wanted=setting.summary,
-                remedy=f"--set {spec.label}.{name}=VALUE",
-            )
-        settings[name] = value
-    return settings
-
-
-def _variant(method: Method, spec: MethodSpec, protocol: Protocol) -> Variant:
-    variants = {variant.name: variant for variant in method.card.variants}
-    if spec.variant is not None:
-        if spec.variant not in variants:
-            raise UnknownNameError(f"variant of {spec.name!r}:", spec.variant, variants)
-        candidates = [variants[spec.variant]]
-    else:
-        candidates = [variant for variant in method.card.variants if variant.by_default]
-    reasons = []
-    for variant in candidates:
-        reason = method.unavailable(variant.name) or _too_few(variant, protocol)
-        if not reason:
-            return variant
-        reasons.append(f"{spec.name}:{variant.name}: {reason}")
-    raise UsageError("; ".join(reasons), wanted="a variant that can run", remedy="change --protocol, or leave the method out")
-
-
-def _too_few(variant: Variant, protocol: Protocol) -> str:
-    """Why the protocol's exemplars don't do, where its rule alone decides; ``given`` is only known clip by clip."""
-    fixed = {"none": 0, "first": 1}.get(protocol.exemplars)
-    fewest = variant.exemplars[0]
-    if fixed is None or fewest <= fixed:
-        return ""
-    return f"takes {fewest} exemplars or more, protocol {protocol.name!r} gives {fixed}"
-
-
 def _plan_metrics(spec: RunSpec) -> tuple[PlannedMetric, ...]:
     names = tuple(dict.fromkeys([*(spec.metrics or default_metrics()), *spec.require]))
     planned = []
@@ -246,30 +201,16 @@ def _plan_metrics(spec: RunSpec) -> tuple[PlannedMetric, ...]:
         reason = metric.unavailable()
         if reason and name in spec.require:
             raise MetricError(f"required metric {name!r} can't be computed here: {reason}")
-        code = source_digest(METRICS.module_of(name), "colorbench.scoring")
-        planned.append(PlannedMetric(metric, reason, digest([metric_fields(metric.card), code])[:KEY_DIGITS]))
+        planned.append(PlannedMetric(metric, reason, metric_identity(metric)))
     return tuple(planned)
 
 
-def _method_facts(method: PlannedMethod) -> dict[str, Any]:
-    card, variant = method.method.card, method.variant
-    return {
-        "method": card.name,
-        "variant": variant.name,
-        "kind": card.kind,
-        "summary": card.summary,
-        "licence": card.licence,
-        "paper": card.paper,
-        "luminance": card.luminance,
-        "exemplars": variant.exemplars,
-        "trained_on": variant.trained_on,
-        "weights": variant.weights,
-        "device": method.device,
-        "settings": list(method.settings.items()),
-        "identity": method.identity,
-    }
+def metric_identity(metric: FrameMetric | ClipMetric) -> str:
+    """Hash of a metric's signature and code, as they are on this machine."""
+    code = source_digest(METRICS.module_of(metric.card.name), "colorbench.scoring")
+    return digest([metric_fields(metric.card), code])[:KEY_DIGITS]
 
 
-def default_root(path: Path) -> Path:
-    """Where runs go that name no folder."""
-    return Path("runs") / path
+def _metric_of_name(name: str, reason: str, identity: str) -> PlannedMetric:
+    """The reverse of pickling."""
+    return PlannedMetric(METRICS.get(name), reason, identity)

@@ -15,7 +15,7 @@ from colorbench.store import UnitRecord
 
 
 class ConsoleProgress:
-    """Satisfies colorbench.runner.Progress.
+    """Satisfies :class:`colorbench.engines.engine.Progress`; on a terminal each unit at work has a bar.
 
     Args:
         quiet: errors only.
@@ -25,7 +25,7 @@ class ConsoleProgress:
         self.console = Console(file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Bar | None = None
         self._units: TaskID | None = None
-        self._frames: TaskID | None = None
+        self._frames: dict[tuple[str, str], TaskID] = {}
         self._done = 0
         self._total = 0
 
@@ -62,19 +62,20 @@ class ConsoleProgress:
                 console=self.console,
             )
             self._units = self._bar.add_task("units", total=plan.unit_count, completed=stored)
-            self._frames = self._bar.add_task("", total=None)
             self._bar.start()
 
     def unit_started(self, label: str, clip: str, frames: int) -> None:
-        if self._bar is not None and self._frames is not None:
-            self._bar.reset(self._frames, total=frames, description=f"{label} on {clip}")
+        self._remove(label, clip)
+        if self._bar is not None:
+            self._frames[label, clip] = self._bar.add_task(f"{label} on {clip}", total=frames)
 
-    def advance(self, frames: int) -> None:
-        if self._bar is not None and self._frames is not None:
-            self._bar.advance(self._frames, frames)
+    def advance(self, label: str, clip: str, frames: int) -> None:
+        if self._bar is not None and (label, clip) in self._frames:
+            self._bar.advance(self._frames[label, clip], frames)
 
     def unit_ended(self, record: UnitRecord) -> None:
         """Counts the unit; a failure is said at once."""
+        self._remove(record.label, record.clip)
         self._done += 1
         if self._bar is not None and self._units is not None:
             self._bar.advance(self._units)
@@ -90,3 +91,7 @@ class ConsoleProgress:
     def waiting(self, units: int) -> None:
         """Other processes are at the rest."""
         self.console.print(f"waiting   {units} units are at work in another process", markup=False)
+
+    def _remove(self, label: str, clip: str) -> None:
+        if self._bar is not None and (label, clip) in self._frames:
+            self._bar.remove_task(self._frames.pop((label, clip)))

@@ -11,7 +11,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,7 +40,8 @@ def source_digest(*modules: str) -> str:
     """SHA-256 over the source of these modules and of all project modules that they import, directly or not.
 
     So a change of code invalidates the results that it can have touched and no others. Imports are read from the source, wherever
-    in it they stand. A module outside the project's packages counts by its own file only.
+    in it they stand, but not those under ``if TYPE_CHECKING``, which never run. A module outside the project's packages counts by
+    its own file only.
     """
     total = hashlib.sha256()
     for name, path in sorted(_closure(modules).items()):
@@ -57,15 +58,25 @@ def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
         if name in found or path is None:
             continue
         found[name] = path
-        todo.extend(imported for imported in imports_of(path) if imported.split(".")[0] in PROJECT_PACKAGES)
+        todo.extend(imported for imported in imports_of(path, for_types=False) if imported.split(".")[0] in PROJECT_PACKAGES)
     return found
 
 
 @lru_cache(maxsize=512)
-def imports_of(path: Path) -> frozenset[str]:
-    """Dotted names that a source file imports; ``from a import b`` counts as both ``a`` and ``a.b``."""
+def imports_of(path: Path, *, for_types: bool = True) -> frozenset[str]:
+    """Dotted names that a source file imports; ``from a import b`` counts as both ``a`` and ``a.b``.
+
+    Args:
+        path: of the file.
+        for_types: with those under ``if TYPE_CHECKING``.
+    """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    todo: list[ast.AST] = [ast.parse(path.read_bytes())]
+    while todo:
+        node = todo.pop()
+        typing_only = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        if for_types or not typing_only:
+            todo.extend(ast.iter_child_nodes(node))
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -88,13 +99,20 @@ def _file_sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def collect(*, seed: int, device: str) -> dict[str, Any]:
-    """What a result's file says about its making. JSON values only."""
+def collect(*, seed: int, device: str, torch_threads: int | None = None, command: Sequence[str] | None = None) -> dict[str, Any]:
+    """What a result's file says about its making. JSON values only.
+
+    Args:
+        seed: of whatever was drawn.
+        device: cpu or cuda.
+        torch_threads: of torch, where they are set.
+        command: that was given; default: this process's own.
+    """
     commit, dirty = _git_state()
     return {
         "commit": commit,
         "dirty": dirty,
-        "command": sys.argv,
+        "command": list(sys.argv if command is None else command),
         "seed": seed,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -102,7 +120,10 @@ def collect(*, seed: int, device: str) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_mib": _memory_mib(),
         "device": _device_name(device),
-        "threads": {name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ},
+        "threads": {
+            **({} if torch_threads is None else {"torch": torch_threads}),
+            **{name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ},
+        },
         "packages": {name: _version(name) for name in _PACKAGES},
     }
 
@@ -181,6 +202,8 @@ def _device_name(device: str) -> str:
         return device
     import torch
 
+    if not torch.cuda.is_available():
+        return device
     return f"cuda: {torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
 
 

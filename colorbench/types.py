@@ -188,7 +188,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """All that decides a run's numbers, resolved; hashed into every unit's key."""
+    """All that is asked of a run, resolved. Engine, workers and address decide where and how fast it is done, never a number."""
 
     methods: tuple[MethodSpec, ...]
     dataset: str
@@ -207,3 +207,10 @@ class RunSpec:
     save_frames: Literal["no", "png", "video"] = "no"
     overrides: tuple[tuple[str, str], ...] = field(default=())
     """Protocol fields changed on the command line."""
+    threads: int = 1
+    """Of torch, for what a unit computes on the CPU: its last bits depend on them."""
+    engine: Literal["local", "ray"] = "local"
+    workers: int | Literal["auto"] = 1
+    """Units at a time; see docs/design/engines.md for what "auto" is."""
+    address: str | None = None
+    """Of a Ray cluster."""

@@ -13,6 +13,9 @@ import pytest
 from colorbench.frames import write_png
 from colorbench.types import RgbFrame
 
+# Runs stay in the process of their test unless they name a number of workers.
+os.environ.setdefault("COLORBENCH_WORKERS", "1")
+
 
 @pytest.fixture
 def data_root() -> Path:

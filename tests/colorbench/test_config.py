@@ -13,6 +13,11 @@ def test_only_methods_are_needed() -> None:
     assert (spec.dataset, spec.protocol, spec.out, spec.device) == ("demo", "bistnet", Path("runs/demo"), "auto")
 
 
+@pytest.mark.parametrize(("given", "workers"), [(None, "auto"), ("auto", "auto"), ("4", 4), (4, 4)])
+def test_workers_are_a_number_or_auto(given: object, workers: object) -> None:
+    assert make_spec({"methods": "gray", "workers": given}).workers == workers
+
+
 def test_methods_have_labels_variants_and_settings() -> None:
     spec = make_spec({"methods": "one=flow:single, mine=precomputed", "set": {"mine.folder": "a b"}})
     assert [(m.label, m.name, m.variant) for m in spec.methods] == [("one", "flow", "single"), ("mine", "precomputed", None)]
@@ -44,6 +49,12 @@ def test_all_takes_every_method_that_needs_no_setting() -> None:
         ('method = "gray"\n', "did you mean 'methods'"),
         ('methods = "gray"\ndevice = "gpu"\n', "auto, cpu, cuda"),
         ('methods = "gray"\nseed = "x"\n', "whole number"),
+        ('methods = "gray"\nworkers = "many"\n', "a whole number from 1 on, or auto"),
+        ('methods = "gray"\nworkers = 0\n', "workers = 0"),
+        ('methods = "gray"\nthreads = 0\n', "threads = 0"),
+        ('methods = "gray"\nthreads = "auto"\n', "threads = 'auto'"),
+        ('methods = "gray"\nengine = "dask"\n', "local, ray"),
+        ('methods = "gray"\naddress = "ray://head:10001"\n', "add --engine ray"),
         ('methods = "gray"\nset = 3\n', "a table"),
         ("methods = [3]\n", "text"),
         ("methods = [\n", "valid TOML"),

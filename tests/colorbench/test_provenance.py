@@ -41,8 +41,17 @@ def test_the_source_digest_changes_with_what_is_imported_and_with_nothing_else(p
     assert fresh_digest() != before
 
 
-def test_the_progress_bar_is_not_part_of_a_result() -> None:
+def test_what_is_imported_for_type_checkers_alone_does_not_count(project: Path) -> None:
+    (project / "part.py").write_text("if TYPE_CHECKING:\n    from fakeproject import other\n")
+    before = fresh_digest()
+    (project / "other.py").write_text("Y = 2\n")
+    assert fresh_digest() == before
+    assert "fakeproject.other" in provenance.imports_of(project / "part.py")
+
+
+def test_the_progress_bar_and_the_workers_are_not_part_of_a_result() -> None:
     assert "colorbench.progress" not in provenance._closure(("colorbench.scoring", "colorbench.footage"))
+    assert "colorbench.engines.processes" not in provenance._closure(("colorbench.scoring", "colorbench.footage"))
     assert "colorbench.frames" in provenance._closure(("colorbench.footage",))
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = """
 errors records types cache digest atomic manifest weights_file color nets
 truncation png images yuv frame_source pictures video video_writer read_ahead frames shots exemplars
-protocol demo dataset datasets method gray_picture metric metrics compat registry provenance footage shot_clip
+protocol demo dataset datasets method gray_picture metric metrics compat registry provenance footage shot_clip determinism
 carrying filling
 median luminance truth_memo scoring store keeping planned_method plan unit ledger engines runner
 training timecode inspection results statistics summary compare gate_baseline gate gate_command ablation ablation_table

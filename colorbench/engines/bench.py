@@ -1,0 +1,102 @@
+"""The place in a process where units are made, one after the other; every engine's units come from here.
+
+torch's results on a CPU depend in the last bits on the number of its threads, and so on the machine's cores. A bench sets that
+number for as long as it is open: all engines, and any number of workers, give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from types import TracebackType
+from typing import TypeVar
+
+from colorbench.determinism import torch_threads
+from colorbench.errors import StoreError
+from colorbench.footage import Footage
+from colorbench.plan import Plan, Unit
+from colorbench.scoring import TruthMemo
+from colorbench.unit import Made, Workshop
+
+T = TypeVar("T")
+
+
+class Bench:
+    """A unit's last scores are made in a thread of their own while the next unit's frames are colored.
+
+    What is known of a clip's truth is kept until a unit of another clip comes.
+
+    Args:
+        plan: of the units.
+        threads: that decode and score.
+    """
+
+    def __init__(self, plan: Plan, *, threads: int) -> None:
+        self.plan, self._threads = plan, threads
+        self._open = ExitStack()
+        self._footage: Footage | None = None
+        self._memo = TruthMemo()
+
+    def __enter__(self) -> Bench:
+        with ExitStack() as stack:
+            stack.enter_context(torch_threads(self.plan.spec.threads))
+            # Threads that are new take torch's number of threads over; those that have computed already keep theirs.
+            self._executor = stack.enter_context(ThreadPoolExecutor(self._threads, thread_name_prefix="colorbench"))
+            self._finisher = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="colorbench-finish"))
+            stack.callback(self._let_go)
+            self.workshop = Workshop(self.plan, executor=self._executor)
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._open.close()
+
+    def make(
+        self, unit: Unit, keep: Callable[[Made], T], *, started: Callable[[int], None], advance: Callable[[int], None]
+    ) -> Future[T]:
+        """Lets a unit's method color its clip; returns when all frames are colored.
+
+        Args:
+            unit: which. Whatever fails makes a record that says so.
+            keep: takes what was made, in the finishing thread.
+            started: called with the number of frames.
+            advance: called with 1 for each colored frame.
+
+        Returns:
+            What ``keep`` returns.
+
+        Raises:
+            StoreError: frames can't be saved; here or from the future.
+        """
+        try:
+            footage = self._truth(unit)
+            started(len(footage))
+            finish = self.workshop.color(unit, footage, self._memo, advance=advance)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one unit's failure is recorded and leaves the others whole
+            finish = partial(self.workshop.failure, unit, error)
+        return self._finisher.submit(self._finished, unit, finish, keep)
+
+    def _finished(self, unit: Unit, finish: Callable[[], Made], keep: Callable[[Made], T]) -> T:
+        try:
+            made = finish()
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            made = self.workshop.failure(unit, error)
+        return keep(made)
+
+    def _truth(self, unit: Unit) -> Footage:
+        if self._footage is None or self._footage.clip != unit.clip:
+            self._let_go()
+            self._footage = Footage(unit.clip, self.plan.protocol, executor=self._executor)
+        return self._footage
+
+    def _let_go(self) -> None:
+        """Of a clip, once the unit that is being finished needs it no more."""
+        footage, self._footage, self._memo = self._footage, None, TruthMemo()
+        if footage is not None:
+            self._finisher.submit(footage.close)
