@@ -20,7 +20,7 @@ from colorbench.training.task import Provenance
 from colorbench.training.trainable import TRAINABLES
 from colorbench.types import Exemplar
 
-from .test_method import Clip, scenes, settings_of
+from .test_method import Clip, scenes
 
 PROVENANCE = Provenance(
     command=("colorbench", "train"), seed=3, steps=7, seconds=1.5, commit="abc", scores={"psnr": 30.0}, hardware="a machine"
@@ -70,7 +70,7 @@ def test_steps_lower_the_loss(task: BlendTask) -> None:
     for _ in range(12):
         loss = task.losses(batch)["color"]
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
@@ -95,13 +95,15 @@ def test_the_method_runs_with_weights_that_were_saved(task: BlendTask, tmp_path:
     assert "no compact-blend.safetensors" in method.unavailable("compact")
     task.save(package / "compact-blend.safetensors", task.network, PROVENANCE)
     assert method.unavailable("compact") == ""
-    settings = settings_of(method)
+    settings = {setting.name: setting.default or "" for setting in method.card.settings}
     before = method.fingerprint(variant="compact", settings=settings)
     clip, frames = Clip(scenes(4)), scenes(4)
     exemplars = [Exemplar(rgb=frames[index], index=index, name=str(index)) for index in (0, 3)]
     colored = list(method.load(variant="compact", device="cpu", settings=settings).colorize(clip, exemplars))
     assert len(colored) == 4
-    np.testing.assert_array_equal(colored[0], clip.merge(0, next(carry(clip, exemplars)).exact))
+    exact = next(carry(clip, exemplars)).exact
+    assert exact is not None
+    np.testing.assert_array_equal(colored[0], clip.merge(0, exact))
     for hints, frame in zip(carry(clip, exemplars), colored, strict=True):
         if hints.exact is None:
             flow = clip.merge(hints.index, smoothed(*hints.blended(), clip.luminance(hints.index)))
