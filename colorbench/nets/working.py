@@ -43,11 +43,12 @@ def working_size(height: int, width: int, *, short_side: int, multiples: tuple[i
 def scaled(planes: Tensor, size: tuple[int, int]) -> Tensor:
     """(N, C, H, W) -> (N, C, rows, columns): bilinear, antialiased where it shrinks; itself where the size is the same.
 
-    In float32: torch has no such scaling in bfloat16, which networks are trained in.
+    In float32 what is shorter: torch has no such scaling in bfloat16, which networks are trained in.
     """
     if planes.shape[-2:] == size:
         return planes
-    return F.interpolate(planes.float(), size, mode="bilinear", align_corners=False, antialias=True)
+    wide = torch.promote_types(planes.dtype, torch.float32)
+    return F.interpolate(planes.to(wide), size, mode="bilinear", align_corners=False, antialias=True)
 
 
 def luminance_planes(l_star: NDArray[np.float32], size: tuple[int, int]) -> Tensor:
