@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from colorbench.errors import MethodError
-from colorbench.method import GrayClip
+from colorbench.method import GrayClip, require_exemplars
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Variant
 
 
@@ -42,10 +41,7 @@ class ExemplarHold:
 
         from colorbench.color import rgb_to_lab
 
-        if not exemplars:
-            raise MethodError(
-                f"no exemplar for clip {clip.name!r}", wanted="at least one", remedy="use --override exemplars=ends"
-            )
+        require_exemplars(clip, exemplars)
         chroma = [rgb_to_lab(from_numpy(exemplar.rgb))[..., 1:].contiguous().numpy() for exemplar in exemplars]
         for index in range(len(clip)):
             yield clip.merge(index, chroma[nearest(exemplars, index)])

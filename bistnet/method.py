@@ -15,12 +15,12 @@ from bistnet.options import Options
 from bistnet.shipped import find_expert, find_network, weights_folders
 from colorbench.digest import file_digest
 from colorbench.errors import MethodError, UsageError
+from colorbench.method import GrayClip, require_exemplars
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 
 if TYPE_CHECKING:
     from bistnet.inference import Colorizer
     from bistnet.loading import Loaded
-    from colorbench.method import GrayClip
 
 PAPER = "Yang et al., BiSTNet, TPAMI 2024, arXiv 2212.02268"
 UNTRAINED = "untrained"
@@ -203,10 +203,7 @@ def exemplar_frames(clip: GrayClip, exemplars: Sequence[Exemplar]) -> list[int]:
     Raises:
         MethodError: no exemplar.
     """
-    if not exemplars:
-        raise MethodError(
-            f"clip {clip.name!r} comes without exemplars", wanted="at least one", remedy="use --override exemplars=ends"
-        )
+    require_exemplars(clip, exemplars)
     lost = [number for number, exemplar in enumerate(exemplars) if exemplar.index is None]
     found = [exemplar.index for exemplar in exemplars]
     if lost:

@@ -11,16 +11,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorbench.errors import MethodError
+from colorbench.method import GrayClip, require_exemplars
 from colorbench.types import Exemplar
-
-if TYPE_CHECKING:
-    from colorbench.method import GrayClip
 
 Plane = NDArray[np.float32]
 """(H, W) or (H, W, C) float32."""
@@ -134,8 +131,7 @@ def _sources(clip: GrayClip, exemplars: Sequence[Exemplar]) -> list[Source]:
 
     from colorbench.color import rgb_to_lab
 
-    if not exemplars:
-        raise MethodError(f"no exemplar for clip {clip.name!r}", wanted="at least one", remedy="use --override exemplars=ends")
+    require_exemplars(clip, exemplars)
     sources: dict[int, Source] = {}
     for exemplar in exemplars:
         if exemplar.index is None or not 0 <= exemplar.index < len(clip):

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from colorbench.errors import MethodError
 from colorbench.types import Exemplar, LStar, MethodCard, RgbFrame
 
 
@@ -67,3 +68,15 @@ class Method(Protocol):
     def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:
         """Identity of everything outside the source code that decides the output (weights, folders of results); may be empty."""
         ...
+
+
+def require_exemplars(clip: GrayClip, exemplars: Sequence[Exemplar]) -> None:
+    """What every exemplar-based method refuses.
+
+    Raises:
+        MethodError: there is none.
+    """
+    if not exemplars:
+        raise MethodError(
+            f"clip {clip.name!r} comes without exemplars", wanted="at least one", remedy="use --override exemplars=ends"
+        )

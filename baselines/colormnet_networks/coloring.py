@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,11 +13,8 @@ from torch import Tensor
 from baselines.colormnet_networks.network import STRIDE, ColorMNet
 from baselines.colormnet_networks.propagation import Reference, propagated
 from colorbench.color import rgb_to_lab
-from colorbench.errors import MethodError
+from colorbench.method import GrayClip, require_exemplars
 from colorbench.types import Exemplar, RgbFrame
-
-if TYPE_CHECKING:
-    from colorbench.method import GrayClip
 
 MIDDLE = 50.0
 """Of L*, and what it is divided by."""
@@ -45,10 +41,7 @@ class ReleasedColorizer:
         Raises:
             MethodError: there is no exemplar.
         """
-        if not exemplars:
-            raise MethodError(
-                f"clip {clip.name!r} comes without exemplars", wanted="at least one", remedy="use --override exemplars=first"
-            )
+        require_exemplars(clip, exemplars)
         for index, ab in enumerate(self._chroma(clip, exemplars[0])):
             yield clip.merge(index, ab)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,12 +15,9 @@ from baselines.deepexemplar_networks.placement import Fit, place, prepared, retu
 from baselines.deepexemplar_networks.recurrence import MIDDLE, DeepExemplar, predictions
 from baselines.deepexemplar_networks.smoothing import smoothed
 from colorbench.color import rgb_to_lab
-from colorbench.errors import MethodError
 from colorbench.gray_picture import gray_picture, lightness
+from colorbench.method import GrayClip, require_exemplars
 from colorbench.types import Exemplar, RgbFrame
-
-if TYPE_CHECKING:
-    from colorbench.method import GrayClip
 
 SATURATION = 1.25
 """The released code's factor on a* and b*."""
@@ -58,10 +54,7 @@ class ReleasedColorizer:
         Raises:
             MethodError: there is no exemplar.
         """
-        if not exemplars:
-            raise MethodError(
-                f"clip {clip.name!r} comes without exemplars", wanted="at least one", remedy="use --override exemplars=first"
-            )
+        require_exemplars(clip, exemplars)
         for index, ab in enumerate(self._chroma(clip, exemplars[0].rgb)):
             yield clip.merge(index, ab)
 

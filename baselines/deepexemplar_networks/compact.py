@@ -11,19 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
 from baselines.compact_networks import loading
 from baselines.deepexemplar_networks.recurrence import DeepExemplar, predictions
-from colorbench.errors import MethodError
+from colorbench.method import GrayClip, require_exemplars
 from colorbench.nets.encoders import CompactEncoder
 from colorbench.nets.working import chroma_picture, lab_planes, luminance_planes, working_size
 from colorbench.types import Exemplar, RgbFrame
-
-if TYPE_CHECKING:
-    from colorbench.method import GrayClip
 
 TRAINING_TEMPERATURE = 0.01
 """The authors'; here the network colors with it too."""
@@ -79,10 +75,7 @@ class CompactColorizer:
         Raises:
             MethodError: there is no exemplar.
         """
-        if not exemplars:
-            raise MethodError(
-                f"clip {clip.name!r} comes without exemplars", wanted="at least one", remedy="use --override exemplars=first"
-            )
+        require_exemplars(clip, exemplars)
         size = working_size(clip.height, clip.width, short_side=SHORT_SIDE, multiples=MULTIPLES)
         with torch.inference_mode():
             reference = self.network.encode_reference(lab_planes(exemplars[0].rgb, size).to(self.device))

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -19,13 +18,10 @@ from torch import Tensor
 from baselines.compact_networks import loading
 from baselines.compact_networks.frames import SHORT_SIDE
 from baselines.deepremaster_networks.colornet import MULTIPLE, ColorNet, References, joined
-from colorbench.errors import MethodError
+from colorbench.method import GrayClip, require_exemplars
 from colorbench.nets.working import chroma_picture, luminance_planes, scaled, working_size
 from colorbench.training.losses.chroma import exact
 from colorbench.types import Exemplar, RgbFrame
-
-if TYPE_CHECKING:
-    from colorbench.method import GrayClip
 
 BLOCK = 5
 """Frames that are seen together; blocks share none."""
@@ -79,10 +75,7 @@ class CompactColorizer:
         Raises:
             MethodError: there is no exemplar.
         """
-        if not exemplars:
-            raise MethodError(
-                f"clip {clip.name!r} comes without exemplars", wanted="at least one", remedy="use --override exemplars=first"
-            )
+        require_exemplars(clip, exemplars)
         size = working_size(clip.height, clip.width, short_side=SHORT_SIDE, multiples=(MULTIPLE, MULTIPLE))
         references = self._remembered(exemplars, size)
         for start in range(0, len(clip), BLOCK):

@@ -13,7 +13,9 @@ from torch import Tensor
 from baselines.cic_networks.eccv16 import CHROMA_SCALE
 from baselines.compact_networks import loading
 from baselines.compact_networks.frames import FrameColorizer
+from baselines.compact_networks.shipped import compact_file
 from baselines.idc_networks.siggraph17 import Siggraph17
+from colorbench.errors import WeightsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,25 @@ def load_compact(path: Path) -> Siggraph17:
         WeightsError: it is missing, damaged, of another method, or does not hold exactly what its card says.
     """
     return loading.load_compact(path, method="idc", build=lambda shape: build_compact(Shape(**shape)))
+
+
+def load_anchors(named: str) -> tuple[Siggraph17, Path]:
+    """The network that others are built around and trained after, and its file.
+
+    Args:
+        named: the setting ``anchors``, a file; empty for the one in the package.
+
+    Raises:
+        WeightsError: it is missing, or as :func:`load_compact`.
+    """
+    path = Path(named) if named else compact_file("idc")
+    if not path.is_file():
+        raise WeightsError(
+            f"there is no {path}, which this network is built around",
+            wanted="IDC's compact weights",
+            remedy="train them with colorbench train idc, or set anchors to the path of such a file",
+        )
+    return load_compact(path), path
 
 
 def chroma(network: Siggraph17, l_star: Tensor) -> Tensor:

@@ -15,13 +15,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
-from baselines.compact_networks.shipped import compact_file
 from baselines.compact_networks.training import frame_task
 from baselines.idc_networks import compact as idc
 from baselines.inscolor_networks.compact import CompactColorizer, Shape, build_compact, chroma, windows_on
 from baselines.inscolor_networks.fusion import FusionNet
 from baselines.inscolor_networks.saliency import SalientBoxes, salient_boxes
-from colorbench.errors import WeightsError
 from colorbench.nets.checkpoints import load_strict
 from colorbench.training.corpus import Corpus, CorpusSettings
 from colorbench.training.losses.chroma import exact
@@ -45,14 +43,7 @@ def open_task(settings: TrainingSettings, data: Path, seed: int, *, card: Method
     Raises:
         WeightsError: IDC's compact weights are missing, damaged, or of another width.
     """
-    path = Path(settings.anchors) if settings.anchors else compact_file("idc")
-    if not path.is_file():
-        raise WeightsError(
-            f"there is no {path}, which colors whole frames",
-            wanted="IDC's compact weights",
-            remedy="train them with colorbench train idc, or set anchors to the path of such a file",
-        )
-    image = idc.load_compact(path)
+    image, path = idc.load_anchors(settings.anchors)
 
     def build() -> FusionNet:
         network = build_compact(settings.shape)

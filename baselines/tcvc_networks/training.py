@@ -20,12 +20,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from baselines.compact_networks.shipped import compact_file
 from baselines.idc_networks import compact as idc
 from baselines.tcvc_networks.coloring import CHROMA_SCALE
 from baselines.tcvc_networks.compact import CompactColorizer, Shape, build_compact
 from baselines.tcvc_networks.network import Tcvc
-from colorbench.errors import UsageError, WeightsError
+from colorbench.errors import UsageError
 from colorbench.nets.checkpoints import load_strict
 from colorbench.training.corpus import Corpus, CorpusSettings
 from colorbench.training.losses.chroma import exact
@@ -64,14 +63,7 @@ def open_task(settings: TrainingSettings, data: Path, seed: int, *, card: Method
     Raises:
         WeightsError: IDC's compact weights are missing, damaged, or of another width.
     """
-    path = Path(settings.anchors) if settings.anchors else compact_file("idc")
-    if not path.is_file():
-        raise WeightsError(
-            f"there is no {path}, which colors TCVC's anchors",
-            wanted="IDC's compact weights",
-            remedy="train them with colorbench train idc, or set anchors to the path of such a file",
-        )
-    image = idc.load_compact(path)
+    image, path = idc.load_anchors(settings.anchors)
 
     def build() -> Tcvc:
         network = build_compact(settings.shape)

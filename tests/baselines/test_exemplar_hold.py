@@ -45,5 +45,5 @@ def test_exemplars_of_unknown_place_serve_when_there_is_no_other(moving_clip: Ca
 
 
 def test_no_exemplar_is_an_error(moving_clip: Callable[..., Any]) -> None:
-    with pytest.raises(MethodError, match="no exemplar"):
+    with pytest.raises(MethodError, match="without exemplars"):
         list(ExemplarHold().colorize(moving_clip(2), ()))

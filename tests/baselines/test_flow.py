@@ -178,7 +178,7 @@ def test_an_exemplar_that_is_no_frame_of_the_clip_is_refused(
 
 
 def test_no_exemplar_is_an_error(moving_clip: Callable[..., Any]) -> None:
-    with pytest.raises(MethodError, match="no exemplar"):
+    with pytest.raises(MethodError, match="without exemplars"):
         double(moving_clip(2))
 
 
