@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from colorbench.compiled import compiled
 
 
 def median_absolute_difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
@@ -23,12 +21,7 @@ def median_absolute_difference(first: NDArray[np.float32], second: NDArray[np.fl
     return float(_median_of_differences(first.reshape(-1), second.reshape(-1)))
 
 
-def _compiled(kernel: Callable[..., np.float32]) -> Callable[..., np.float32]:
-    """As in colorbench.metrics.fused."""
-    return cast("Callable[..., np.float32]", numba.njit(nogil=True, cache=True)(kernel))
-
-
-@_compiled
+@compiled()
 def _median_of_differences(first: NDArray[np.float32], second: NDArray[np.float32]) -> np.float32:
     # The bits of floats that are not negative are in the floats' order. The upper half of them is counted; of the bins that hold
     # the two middle values, the few values are sorted.

@@ -6,14 +6,11 @@ OpenCV's to the bit. Whatever is not plain, or not right, is left to OpenCV, wit
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
-
-import numba
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
+from colorbench.compiled import compiled
 from colorbench.types import RgbFrame
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -73,12 +70,7 @@ def _image_data(data: bytes) -> bytes | None:
     return b"".join(parts)
 
 
-def _compiled(kernel: Callable[..., bool]) -> Callable[..., bool]:
-    """As in colorbench.metrics.fused."""
-    return cast("Callable[..., bool]", numba.njit(nogil=True, cache=True)(kernel))
-
-
-@_compiled
+@compiled()
 def _unfilter(filtered: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> bool:
     """Undoes the filter that the first byte of each (H, 1 + 3W) row names; False for a filter that there isn't."""
     height, width = rgb.shape

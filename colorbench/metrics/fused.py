@@ -16,13 +16,11 @@ to fused multiply-add is allowed because every product it can touch is an exact 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from colorbench.compiled import compiled
 from colorbench.metric import FrameStatistics, PairStatistics
 from colorbench.metrics.frame_checks import checked_frame, checked_pair
 from colorbench.types import RgbFrame
@@ -36,8 +34,7 @@ _C2 = _N * (_N - 1) * (0.03 * 255.0) ** 2
 _REACH = 3 * (WINDOW - 1)
 """Interleaved values between the first and the last column of a window."""
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+_compiled = compiled(error_model="numpy", fastmath={"contract"})
 
 
 def measure_frame(frame: RgbFrame) -> FrameStatistics:
@@ -100,12 +97,6 @@ def _frame_statistics(frame: RgbFrame) -> FrameStatistics:
     return FrameStatistics(
         histogram=counts.sum(axis=0).reshape(3, 256), opponent=(int(rg), int(rg_squares), int(yb), int(yb_squares))
     )
-
-
-def _compiled(kernel: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Compiles on the first call; the machine code is kept beside the file or in numba's cache folder."""
-    options = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
-    return cast("Callable[_P, _R]", numba.njit(**options)(kernel))
 
 
 @_compiled
