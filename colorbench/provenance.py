@@ -33,6 +33,7 @@ _PACKAGES = (
     "scikit-image",
     "mmsegmentation",
 )
+_PEAK_SLACK_MIB = 64.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 
 
@@ -208,12 +209,18 @@ def _device_name(device: str) -> str:
 
 
 def _reset_peak() -> bool:
-    """Sets the kernel's record of peak memory back to what is used now."""
+    """Sets the kernel's record of peak memory back to what is used now.
+
+    Returns:
+        Whether it did. Some systems take the request and do nothing, so the record is read again: it may then stand above
+        the memory in use by what other threads freed in between, and by no more.
+    """
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
         return False
-    return True
+    peak, used = _status_mib("VmHWM"), _status_mib("VmRSS")
+    return peak is not None and used is not None and peak <= used + _PEAK_SLACK_MIB
 
 
 def _status_mib(field: str) -> float | None:
