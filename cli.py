@@ -36,6 +36,18 @@ class _Main(click.Group):
             ctx.exit(EXIT_INTERRUPTED)
 
 
+class _RunFolder(click.Path):
+    """A run folder that exists; of a URL, its working copy."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, exists=True, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from colorbench.remote import is_url, run_folder
+
+        return run_folder(value) if is_url(str(value)) else super().convert(value, param, ctx)
+
+
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="colorbench")
 @click.option("--debug", is_flag=True, help="Show the trace of an error.")
@@ -57,7 +69,9 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--metrics", metavar="A,B", help="Default: all but the special ones. `colorbench metrics` lists them."),
         click.option("--require", metavar="A,B", help="Metrics whose absence is an error, not a dash."),
         click.option(
-            "--out", type=click.Path(path_type=Path), help="The run folder; default runs/DATASET. The same command completes it."
+            "--out",
+            metavar="FOLDER|URL",
+            help="The run folder; default runs/DATASET. The same command completes it. A URL: s3://BUCKET/RUN and the like.",
         ),
         click.option("--engine", type=click.Choice(["local", "ray"]), help="Default: local, this machine; ray is a cluster."),
         click.option("--workers", metavar="N|auto", help="Units at a time; default: auto, as many as cores or GPUs."),
@@ -342,7 +356,7 @@ def ablate(*, cells: str | None, set_: tuple[str, ...], as_json: bool, quiet: bo
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="RUN")
+@click.argument("folder", type=_RunFolder(), metavar="RUN")
 @click.option("--against", type=click.Path(path_type=Path, dir_okay=False), metavar="BASELINE", help="Compare with this file.")
 @click.option("--update", type=click.Path(path_type=Path, dir_okay=False), metavar="BASELINE", help="Write the run as this file.")
 @click.option(
@@ -393,7 +407,7 @@ def gate(
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="RUN")
+@click.argument("folder", type=_RunFolder(), metavar="RUN")
 @click.option(
     "--format",
     "formats",
@@ -442,7 +456,7 @@ def report(
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="RUN")
+@click.argument("folder", type=_RunFolder(), metavar="RUN")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: RUN/bundle.zip.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def bundle(*, folder: Path, out: Path | None, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from colorbench.errors import UsageError
 from colorbench.protocol import metric_fields, protocol_fields
+from colorbench.remote import is_url, run_folder
 from colorbench.results import Results, read_results
 from colorbench.statistics import ALPHA, PairedDifference, holm
 from colorbench.summary import ClipValue, clip_values, differ, unit_score
@@ -173,5 +174,8 @@ def _mean(values: Sequence[ClipValue]) -> float | None:
 
 def _read(text: str) -> tuple[Results, str]:
     """A run and the label that is named of it, if any."""
-    folder, _, label = (text, "", "") if Path(text).exists() else text.partition("@")
-    return read_results(Path(folder)), label
+    if Path(text).exists():
+        return read_results(Path(text)), ""
+    parent, slash, last = text.rpartition("/") if is_url(text) else ("", "", text)
+    name, _, label = last.partition("@")
+    return read_results(run_folder(parent + slash + name)), label

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from colorbench.errors import UnknownNameError, UsageError
+from colorbench.remote import is_url, working_copy
 from colorbench.types import MethodSpec, RunSpec
 
 _LISTS = ("methods", "metrics", "require", "clips")
 _TABLES = ("set", "override")
-_KEYS = (*(field.name for field in fields(RunSpec) if field.name != "overrides"), *_TABLES)
+_KEYS = (*(field.name for field in fields(RunSpec) if field.name not in ("overrides", "remote")), *_TABLES)
 
 
 def make_spec(options: Mapping[str, Any], *, config: Path | None = None) -> RunSpec:
@@ -47,6 +48,9 @@ def make_spec(options: Mapping[str, Any], *, config: Path | None = None) -> RunS
     merged["methods"] = _method_specs(merged["methods"], settings)
     if str(merged.get("workers", "")).isdecimal():
         merged["workers"] = int(merged["workers"])
+    if is_url(str(merged.get("out", ""))):
+        merged["remote"] = str(merged["out"])
+        merged["out"] = working_copy(merged["remote"])
     for key in ("out", "data_root"):
         if key in merged:
             merged[key] = Path(merged[key])
@@ -159,5 +163,11 @@ def _check_choices(values: Mapping[str, Any]) -> None:
                 wanted=f"a whole number from 1 on{f', or {also}' if also else ''}",
                 remedy=f"change {key}",
             )
+    if values.get("remote") and values.get("save_frames", "no") != "no":
+        raise UsageError(
+            f"save_frames = {values['save_frames']!r} with a run at {values['remote']}",
+            wanted="a run folder of the file system, where frames can be kept",
+            remedy="name one with out, or use save_frames = no",
+        )
     if values.get("address") and values.get("engine") != "ray":
         raise UsageError("an address without --engine ray", wanted="both, or none", remedy="add --engine ray")

@@ -51,7 +51,7 @@ class ConsoleProgress:
         for metric in plan.metrics:
             if metric.reason:
                 say(f"metric    {metric.metric.card.name}: left out, {metric.reason}", markup=False)
-        say(f"units     {plan.unit_count}, {stored} of them done already, in {plan.spec.out}", markup=False)
+        say(f"units     {plan.unit_count}, {stored} of them done already, in {plan.spec.remote or plan.spec.out}", markup=False)
         if self.console.is_terminal and not self.console.quiet and stored < plan.unit_count:
             self._bar = Bar(
                 TextColumn("{task.description}"),

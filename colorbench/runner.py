@@ -14,6 +14,7 @@ from itertools import count
 from colorbench.engines.engine import Engine, Progress, Silent
 from colorbench.ledger import Ledger
 from colorbench.plan import Plan, make_plan, thread_count
+from colorbench.remote import Mirror
 from colorbench.store import Store, UnitRecord
 from colorbench.types import RunSpec
 
@@ -42,7 +43,7 @@ def execute(spec: RunSpec, *, progress: Progress | None = None) -> Outcome:
     with open_engine(spec) as engine:
         with ThreadPoolExecutor(thread_count()) as executor:
             plan = make_plan(spec, executor=executor, sees_gpu=engine.sees_gpu)
-        store = Store(spec.out)
+        store = Store(spec.out, mirror=Mirror(spec.remote, spec.out) if spec.remote else None)
         store.declare(plan.identity(), plan.contents())
         ledger = Ledger(plan, store)
         units = ledger.open()

@@ -22,12 +22,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from colorbench.atomic import replacing_file, storage_errors
 from colorbench.errors import StoreError
 from colorbench.protocol import protocol_fields
 from colorbench.types import Protocol, Score
+
+if TYPE_CHECKING:
+    from colorbench.remote import Mirror
 
 FORMAT = 2
 """Of run.json. Format 1 held names only."""
@@ -73,15 +76,23 @@ class UnitRecord:
 class Store:
     """A run folder, safe for several processes at once.
 
+    Args:
+        folder: the folder.
+        mirror: a URL of which the folder is the working copy. Processes of several machines don't see each other's claims: a unit
+            that two are at is done twice, with the same result.
+
     Raises:
         StoreError: it can't be written, holds another run, or was written by a newer colorbench.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, mirror: Mirror | None = None) -> None:
+        self.folder, self._mirror = folder, mirror
         with storage_errors(folder):
             for name in ("units", "provenance", "locks"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
+        if mirror is not None:
+            with self._locked("run"):
+                mirror.pull()
 
     def declare(self, identity: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]]) -> None:
         """Writes or checks run.json.
@@ -110,7 +121,7 @@ class Store:
                         )
                 if known["format"] == FORMAT:
                     merged = {kind: {**known["contents"].get(kind, {}), **facts} for kind, facts in merged.items()}
-            _write(path, {"format": FORMAT, "identity": identity, "contents": merged})
+            self._write(path, {"format": FORMAT, "identity": identity, "contents": merged})
 
     def load(self, *, clip: str, label: str, key: str) -> UnitRecord | None:
         """A unit's record, or None where there is none that can be read: it is made again then."""
@@ -122,7 +133,7 @@ class Store:
         Raises:
             StoreError: disk full or not writable; nothing of the unit is left then, and nothing else is lost.
         """
-        _write(_unit_path(self.folder, record.clip, record.label, record.key), asdict(record))
+        self._write(_unit_path(self.folder, record.clip, record.label, record.key), asdict(record))
 
     def save_provenance(self, provenance: Mapping[str, Any]) -> str:
         """Stores where results come from, once for many units.
@@ -133,7 +144,7 @@ class Store:
         name = digest(provenance)[:16]
         path = self.folder / "provenance" / f"{name}.json"
         if not path.exists():
-            _write(path, provenance)
+            self._write(path, provenance)
         return name
 
     @contextmanager
@@ -143,6 +154,15 @@ class Store:
             file = (self.folder / "locks" / key).open("a")
         with file:
             yield _try_lock(file.fileno())
+
+    def _write(self, path: Path, value: Any) -> None:
+        content = (to_json(value, indent=1) + "\n").encode("utf-8", "surrogateescape")
+        if self._mirror is not None:
+            self._mirror.push(path, content)
+        with replacing_file(path) as temporary, temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
@@ -247,14 +267,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
-
-
-def _write(path: Path, value: Any) -> None:
-    text = to_json(value, indent=1)
-    with replacing_file(path) as temporary, temporary.open("w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _record(fields: dict[str, Any]) -> UnitRecord:

@@ -195,6 +195,9 @@ class RunSpec:
     protocol: str
     """A preset's name or the path of a TOML file."""
     out: Path
+    """The run folder; of a run at a URL, the working copy."""
+    remote: str = ""
+    """URL of the run folder, for a run that is kept on an object store or a file server."""
     data_root: Path | None = None
     metrics: tuple[str, ...] = ()
     """Empty: all that are registered by default."""

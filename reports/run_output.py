@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from colorbench.atomic import replacing_file
+from colorbench.remote import Mirror
 from colorbench.store import to_json
 from reports.figures import write_figures
 from reports.grid import make_grid
@@ -30,19 +31,25 @@ def print_result(result: Result, *, as_json: bool) -> None:
     """Writes the files of a run and prints its table, or its JSON, to stdout."""
     from rich.console import Console
 
-    folder = result.outcome.plan.spec.out
-    record, grid = run_record(result.results, result.summary), make_grid(result.summary)
-    _write(folder / "table.md", markdown(grid))
-    _write(folder / "results.json", to_json(record, indent=1) + "\n")
-    _write(folder / "clips.csv", result.clips.to_csv(index=False))
-    _write(folder / "frames.csv", result.frames.to_csv(index=False))
+    spec = result.outcome.plan.spec
+    folder, record, grid = spec.out, run_record(result.results, result.summary), make_grid(result.summary)
+    texts = {
+        "table.md": markdown(grid),
+        "results.json": to_json(record, indent=1) + "\n",
+        "clips.csv": result.clips.to_csv(index=False),
+        "frames.csv": result.frames.to_csv(index=False),
+    }
+    for name, text in texts.items():
+        _write(folder / name, text)
+        if spec.remote:
+            Mirror(spec.remote, folder).push(folder / name, (folder / name).read_bytes())
     write_figures(result.summary, folder, result.results)
     console = Console(highlight=False)
     if as_json:
         console.file.write(to_json(record, indent=1) + "\n")
         return
     print_grid(grid)
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"written to {folder}/table.md", markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"written to {spec.remote or folder}/table.md", markup=False)
 
 
 def run_record(results: Results, summary: Summary) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import resource
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
@@ -21,11 +21,18 @@ from colorbench.engines.node import make_on_node
 from colorbench.errors import ColorbenchError, MethodError, StoreError, UsageError
 from colorbench.ledger import Ledger
 from colorbench.plan import Unit
+from colorbench.store import UnitRecord
 from colorbench.types import RunSpec
 from colorbench.unit import Made, failure
 
 RETRIES = 2
 """How often a unit is begun again whose worker process or node was lost."""
+
+MEMORY_MIB = 2048.0
+"""Asked for where no unit of the method has been measured."""
+
+ROOM = 1.25
+"""Asked for, of the most memory that a unit of the method has taken: clips differ."""
 
 
 class Cluster:
@@ -72,7 +79,7 @@ class Cluster:
         ray = self._ray
         task, plan = ray.remote(make_on_node), ray.put(ledger.plan)
         run, folder = uuid4().hex, str(Path.cwd())
-        waiting = deque(units)
+        waiting, needs = deque(units), Needs(ledger.peak_memory(), most=self._largest_node())
         running: dict[Any, tuple[Unit, ExitStack]] = {}
         try:
             while waiting or running:
@@ -81,12 +88,18 @@ class Cluster:
                     claim = ledger.claim(unit)
                     if claim is not None:
                         gpus = 1 if unit.method.device == "cuda" else 0
-                        asked = task.options(num_cpus=self._spec.threads, num_gpus=gpus, max_retries=RETRIES)
+                        asked = task.options(
+                            num_cpus=self._spec.threads,
+                            num_gpus=gpus,
+                            memory=needs.memory(unit.method.label),
+                            max_retries=RETRIES,
+                        )
                         running[asked.remote(run, plan, unit, folder)] = unit, claim
                 for ended in ray.wait(list(running))[0] if running else ():
                     unit, claim = running.pop(ended)
                     with claim:
                         record = ledger.save(self._result(ended, unit, ledger))
+                    needs.measured(record)
                     progress.unit_ended(record)
         finally:
             for asked, (_, claim) in running.items():
@@ -110,12 +123,39 @@ class Cluster:
             return failure(plan, unit, unseen)
         return made
 
+    def _largest_node(self) -> float:
+        """Memory in MiB of the node that has most: what asks for more would wait for ever."""
+        nodes = [node["Resources"].get("memory", 0.0) for node in self._ray.nodes() if node["Alive"]]
+        return max(nodes, default=0.0) / 2**20
+
     def _most(self) -> int:
         """Tasks at a time: twice what the cluster can do, so that an autoscaler sees what waits. A claim is an open file."""
         if self._spec.workers != "auto":
             return self._spec.workers
         slots = int(self._ray.cluster_resources().get("CPU", 1)) // self._spec.threads
         return max(1, min(2 * slots, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2))
+
+
+class Needs:
+    """How much memory tasks ask for, so that no more of them run on a node than its memory holds.
+
+    Args:
+        peaks: the most that a unit of each method has taken so far, in MiB, by label.
+        most: never more is asked for, in MiB.
+    """
+
+    def __init__(self, peaks: Mapping[str, float], *, most: float) -> None:
+        self._peaks, self._most = dict(peaks), most
+
+    def measured(self, record: UnitRecord) -> None:
+        """Takes note of a unit that has ended."""
+        if record.status == "done" and record.peak_memory_mib is not None:
+            self._peaks[record.label] = max(self._peaks.get(record.label, 0.0), record.peak_memory_mib)
+
+    def memory(self, label: str) -> int:
+        """Bytes to ask for, for a unit of a method."""
+        wanted = self._peaks[label] * ROOM if label in self._peaks else MEMORY_MIB
+        return int(min(wanted, self._most) * 2**20)
 
 
 def _import_ray() -> Any:

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from colorbench.config import make_spec
+from colorbench.engines.cluster import Needs
 from colorbench.errors import UsageError
 from colorbench.results import read_results
 from colorbench.runner import open_engine
+from colorbench.store import UnitRecord
 
 from .conftest import Crew, numbers, pixels
 
@@ -28,6 +30,23 @@ def test_a_missing_ray_is_said_with_the_command_that_gets_it(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match=r"pip install 'colorbench\[ray\]'"):
         open_engine(make_spec({"methods": "gray", "engine": "ray"}))
+
+
+def test_a_task_asks_for_what_units_of_its_method_have_taken() -> None:
+    needs = Needs({"flow": 1000.0}, most=4000.0)
+    assert needs.memory("flow") == 1250 * 2**20
+    assert needs.memory("gray") == 2048 * 2**20
+    for status, peak in (("done", 1600.0), ("done", 1200.0), ("done", None), ("failed", 9000.0)):
+        needs.measured(record("gray", status, peak))
+    assert needs.memory("gray") == 2000 * 2**20
+    needs.measured(record("gray", "done", 8000.0))
+    assert needs.memory("gray") == 4000 * 2**20
+
+
+def record(label: str, status: str, peak: float | None) -> UnitRecord:
+    return UnitRecord(
+        key="k", label=label, method=label, variant="default", clip="one", status=status, peak_memory_mib=peak, device="cpu"
+    )
 
 
 @needs_ray
