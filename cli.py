@@ -43,7 +43,8 @@ class _RunFolder(click.Path):
         super().__init__(path_type=Path, exists=True, file_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from colorbench.remote import is_url, run_folder
+        from colorbench.remote import is_url
+        from colorbench.run_folder import run_folder
 
         return run_folder(value) if is_url(str(value)) else super().convert(value, param, ctx)
 

@@ -15,7 +15,7 @@ from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
 from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
-from colorbench.types import MethodCard, Setting, Variant
+from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer
@@ -73,12 +73,22 @@ METHODS = (
                     summary="the authors' PyTorch weights and preparation",
                     trained_on=("imagenet",),
                     weights="the authors' colorization_release_v2 (BSD-2-Clause), 129 MB",
+                    networks=(
+                        NetworkFacts(
+                            name="Eccv16", build="baselines.cic_networks.eccv16:Eccv16", parameters=32_236_011, entries=82
+                        ),
+                    ),
                 ),
                 Variant(
                     name="compact",
                     summary="the same design small, trained by this project",
                     trained_on=("davis", "bsds500"),
                     weights="in the package",
+                    networks=(
+                        NetworkFacts(
+                            name="Eccv16", build="baselines.cic_networks.compact:build_compact", parameters=1_559_461, entries=82
+                        ),
+                    ),
                 ),
             ),
             licence="BSD-2-Clause",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from colorbench.network_method import NetworkMethod, Settings, released
-from colorbench.types import MethodCard, Variant
+from colorbench.types import MethodCard, NetworkFacts, Variant
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer
@@ -44,6 +44,14 @@ METHODS = (
                     exemplars=(1, 1),
                     trained_on=("davis-train", "videvo-train", "imagenet", "lvd-142m"),
                     weights="the authors' release v0.1 (CC BY-NC-SA 4.0), DINOv2 ViT-S/14 in it, 494 MB",
+                    networks=(
+                        NetworkFacts(
+                            name="ColorMNet",
+                            build="baselines.colormnet_networks.network:ColorMNet",
+                            parameters=123_609_281,
+                            entries=667,
+                        ),
+                    ),
                 ),
             ),
             licence="CC-BY-NC-SA-4.0",

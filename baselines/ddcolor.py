@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from colorbench.network_method import NetworkMethod, Settings, Way, released
-from colorbench.types import MethodCard, Variant
+from colorbench.types import MethodCard, NetworkFacts, Variant
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer
@@ -43,18 +43,42 @@ METHODS = (
                     summary="DDColor-L, the authors' default weights (ModelScope's) and preparation",
                     trained_on=("imagenet",),
                     weights="the authors' ddcolor_modelscope.pth (Apache-2.0), 912 MB",
+                    networks=(
+                        NetworkFacts(
+                            name="DDColor",
+                            build="baselines.ddcolor_networks.network:DDColor",
+                            parameters=227_869_328,
+                            entries=602,
+                        ),
+                    ),
                 ),
                 Variant(
                     name="tiny",
                     summary="DDColor-T, trained as in the paper",
                     trained_on=("imagenet",),
                     weights="the authors' ddcolor_paper_tiny.pth (Apache-2.0), 220 MB",
+                    networks=(
+                        NetworkFacts(
+                            name="DDColor",
+                            build="baselines.ddcolor_networks.network:build_tiny",
+                            parameters=55_006_640,
+                            entries=440,
+                        ),
+                    ),
                 ),
                 Variant(
                     name="paper",
                     summary="DDColor-L, the paper's weights",
                     trained_on=("imagenet",),
                     weights="the authors' ddcolor_paper.pth (Apache-2.0), 912 MB",
+                    networks=(
+                        NetworkFacts(
+                            name="DDColor",
+                            build="baselines.ddcolor_networks.network:DDColor",
+                            parameters=227_869_328,
+                            entries=602,
+                        ),
+                    ),
                     by_default=False,
                 ),
                 Variant(
@@ -62,6 +86,14 @@ METHODS = (
                     summary="DDColor-L trained on pictures of the authors' own too, without the colorfulness loss",
                     trained_on=("imagenet", "private"),
                     weights="the authors' ddcolor_artistic.pth (Apache-2.0), 912 MB",
+                    networks=(
+                        NetworkFacts(
+                            name="DDColor",
+                            build="baselines.ddcolor_networks.network:DDColor",
+                            parameters=227_869_328,
+                            entries=602,
+                        ),
+                    ),
                     by_default=False,
                 ),
             ),

@@ -16,7 +16,7 @@ from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
 from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
-from colorbench.types import MethodCard, Setting, Variant
+from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
 
 if TYPE_CHECKING:
     from baselines.deepexemplar_networks.coloring import Working
@@ -108,6 +108,21 @@ METHODS = (
                     exemplars=(1, 1),
                     trained_on=("videvo", "hollywood2", "imagenet"),
                     weights="the authors' release v1.0 (MIT), 3 files",
+                    networks=(
+                        NetworkFacts(
+                            name="WarpNet",
+                            build="baselines.deepexemplar_networks.warpnet:WarpNet",
+                            parameters=6_917_131,
+                            entries=43,
+                        ),
+                        NetworkFacts(
+                            name="ColorVidNet",
+                            build="baselines.deepexemplar_networks.colorvidnet:ColorVidNet",
+                            parameters=32_802_370,
+                            entries=65,
+                        ),
+                        NetworkFacts(name="Vgg19", build="colorbench.nets.encoders:Vgg19", parameters=20_024_384, entries=32),
+                    ),
                 ),
                 Variant(
                     name="compact",
@@ -115,6 +130,14 @@ METHODS = (
                     exemplars=(1, 1),
                     trained_on=("davis", "bsds500"),
                     weights="in the package",
+                    networks=(
+                        NetworkFacts(
+                            name="DeepExemplar",
+                            build="baselines.deepexemplar_networks.compact:build_compact",
+                            parameters=1_719_749,
+                            entries=144,
+                        ),
+                    ),
                 ),
             ),
             licence="MIT",

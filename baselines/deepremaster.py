@@ -15,7 +15,7 @@ from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
 from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
-from colorbench.types import MethodCard, Setting, Variant
+from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
 
 if TYPE_CHECKING:
     from baselines.deepremaster_networks.coloring import Working
@@ -70,6 +70,20 @@ METHODS = (
                     exemplars=(0, None),
                     trained_on=("youtube-8m",),
                     weights="the authors' remasternet.pth.tar (CC BY-NC-SA 4.0)",
+                    networks=(
+                        NetworkFacts(
+                            name="RestorationNet",
+                            build="baselines.deepremaster_networks.restoration:RestorationNet",
+                            parameters=9_878_113,
+                            entries=86,
+                        ),
+                        NetworkFacts(
+                            name="ColorNet",
+                            build="baselines.deepremaster_networks.colornet:ColorNet",
+                            parameters=54_282_654,
+                            entries=261,
+                        ),
+                    ),
                 ),
                 Variant(
                     name="compact",
@@ -77,6 +91,14 @@ METHODS = (
                     exemplars=(1, None),
                     trained_on=("davis", "bsds500"),
                     weights="in the package",
+                    networks=(
+                        NetworkFacts(
+                            name="ColorNet",
+                            build="baselines.deepremaster_networks.compact:build_compact",
+                            parameters=1_612_837,
+                            entries=261,
+                        ),
+                    ),
                 ),
             ),
             licence="CC BY-NC-SA 4.0",

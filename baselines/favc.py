@@ -14,7 +14,7 @@ from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
 from colorbench.network_method import NetworkMethod, Settings, Way
 from colorbench.training.trainable import OpenTask
-from colorbench.types import MethodCard, Setting, Variant
+from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
 
 if TYPE_CHECKING:
     from baselines.favc_networks.coloring import Working
@@ -124,12 +124,31 @@ METHODS = (
                     summary="the authors' weights and preparation, no flow",
                     trained_on=("imagenet", "davis"),
                     weights="the authors' pretrained_models.zip and VGG_Model.zip (MIT), TensorFlow 1 and MatConvNet",
+                    networks=(
+                        NetworkFacts(
+                            name="video", build="baselines.favc_networks.loading:build_video", parameters=28_695_404, entries=76
+                        ),
+                        NetworkFacts(
+                            name="image", build="baselines.favc_networks.loading:build_image", parameters=28_758_819, entries=86
+                        ),
+                        NetworkFacts(
+                            name="refinement",
+                            build="baselines.favc_networks.loading:build_refinement",
+                            parameters=8_621_795,
+                            entries=44,
+                        ),
+                    ),
                 ),
                 Variant(
                     name="compact",
                     summary="the same design small, trained by this project; features are learned with it, no flow",
                     trained_on=("davis", "bsds500"),
                     weights="in the package",
+                    networks=(
+                        NetworkFacts(
+                            name="video", build="baselines.favc_networks.compact:build_compact", parameters=1_363_468, entries=64
+                        ),
+                    ),
                 ),
             ),
             licence="MIT",

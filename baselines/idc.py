@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
-from colorbench.types import MethodCard, Variant
+from colorbench.types import MethodCard, NetworkFacts, Variant
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer
@@ -51,12 +51,28 @@ METHODS = (
                     summary="the authors' PyTorch weights and preparation",
                     trained_on=("imagenet",),
                     weights="the authors' siggraph17 (BSD-2-Clause), 137 MB",
+                    networks=(
+                        NetworkFacts(
+                            name="Siggraph17",
+                            build="baselines.idc_networks.siggraph17:Siggraph17",
+                            parameters=34_187_027,
+                            entries=107,
+                        ),
+                    ),
                 ),
                 Variant(
                     name="compact",
                     summary="the same design small, trained by this project",
                     trained_on=("davis", "bsds500"),
                     weights="in the package",
+                    networks=(
+                        NetworkFacts(
+                            name="Siggraph17",
+                            build="baselines.idc_networks.compact:build_compact",
+                            parameters=1_632_374,
+                            entries=105,
+                        ),
+                    ),
                 ),
             ),
             licence="BSD-2-Clause",

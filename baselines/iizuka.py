@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
-from colorbench.types import MethodCard, Variant
+from colorbench.types import MethodCard, NetworkFacts, Variant
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer
@@ -49,12 +49,28 @@ METHODS = (
                     summary="the authors' weights and preparation",
                     trained_on=("places",),
                     weights="the authors' colornet.t7 (CC BY-NC-SA 4.0), 695 MB",
+                    networks=(
+                        NetworkFacts(
+                            name="IizukaNet",
+                            build="baselines.iizuka_networks.network:IizukaNet",
+                            parameters=42_182_818,
+                            entries=142,
+                        ),
+                    ),
                 ),
                 Variant(
                     name="compact",
                     summary="the same design small, trained by this project",
                     trained_on=("davis", "bsds500"),
                     weights="in the package",
+                    networks=(
+                        NetworkFacts(
+                            name="IizukaNet",
+                            build="baselines.iizuka_networks.compact:build_compact",
+                            parameters=1_558_954,
+                            entries=142,
+                        ),
+                    ),
                 ),
             ),
             licence="CC-BY-NC-SA-4.0",

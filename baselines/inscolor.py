@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from baselines.compact_networks.shipped import compact_file, compact_trainable, compact_way
 from colorbench.network_method import NetworkMethod, Settings, Way, released
 from colorbench.training.trainable import OpenTask
-from colorbench.types import MethodCard, Setting, Variant
+from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
 
 if TYPE_CHECKING:
     from baselines.inscolor_networks.boxes import Boxes
@@ -115,12 +115,52 @@ METHODS = (
                     summary="the authors' weights and preparation, boxes from torchvision's Mask R-CNN",
                     trained_on=("imagenet", "coco"),
                     weights="the authors' checkpoints (MIT), 3 files, and Mask R-CNN of torchvision (BSD-3-Clause)",
+                    networks=(
+                        NetworkFacts(
+                            name="instances",
+                            build="baselines.inscolor_networks.colornet:ColorNet",
+                            parameters=34_187_027,
+                            entries=107,
+                        ),
+                        NetworkFacts(
+                            name="fusion",
+                            build="baselines.inscolor_networks.fusion:FusionNet",
+                            parameters=35_270_831,
+                            entries=275,
+                        ),
+                        NetworkFacts(
+                            name="alone",
+                            build="baselines.inscolor_networks.colornet:ColorNet",
+                            parameters=34_187_027,
+                            entries=107,
+                        ),
+                    ),
                 ),
                 Variant(
                     name="undetected",
                     summary="without a detector: boxes of a file, else whole frames alone by the authors' network for these",
                     trained_on=("imagenet", "coco"),
                     weights="the authors' checkpoints (MIT), 3 files",
+                    networks=(
+                        NetworkFacts(
+                            name="instances",
+                            build="baselines.inscolor_networks.colornet:ColorNet",
+                            parameters=34_187_027,
+                            entries=107,
+                        ),
+                        NetworkFacts(
+                            name="fusion",
+                            build="baselines.inscolor_networks.fusion:FusionNet",
+                            parameters=35_270_831,
+                            entries=275,
+                        ),
+                        NetworkFacts(
+                            name="alone",
+                            build="baselines.inscolor_networks.colornet:ColorNet",
+                            parameters=34_187_027,
+                            entries=107,
+                        ),
+                    ),
                     by_default=False,
                 ),
                 Variant(
@@ -128,6 +168,14 @@ METHODS = (
                     summary="idc:compact and a small fusion, trained by this project; boxes of what is salient, no detector",
                     trained_on=("davis", "bsds500"),
                     weights="in the package",
+                    networks=(
+                        NetworkFacts(
+                            name="FusionNet",
+                            build="baselines.inscolor_networks.compact:build_compact",
+                            parameters=1_664_588,
+                            entries=141,
+                        ),
+                    ),
                 ),
             ),
             licence="MIT",

@@ -14,7 +14,7 @@ from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
 from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
-from colorbench.types import MethodCard, Setting, Variant
+from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
 
 if TYPE_CHECKING:
     from baselines.tcvc_networks.coloring import Working
@@ -112,12 +112,25 @@ METHODS = (
                     summary="the authors' weights and preparation",
                     trained_on=("davis-train", "videvo-train", "imagenet"),
                     weights="the authors' 80000_G.pth (no licence stated)",
+                    networks=(
+                        NetworkFacts(
+                            name="Tcvc",
+                            build="baselines.tcvc_networks.loading:build_released",
+                            parameters=198_381_166,
+                            entries=349,
+                        ),
+                    ),
                 ),
                 Variant(
                     name="compact",
                     summary="the same design small, trained by this project; its anchors are idc:compact's, its flow DIS",
                     trained_on=("davis", "bsds500"),
                     weights="in the package",
+                    networks=(
+                        NetworkFacts(
+                            name="Tcvc", build="baselines.tcvc_networks.compact:build_compact", parameters=1_780_565, entries=127
+                        ),
+                    ),
                 ),
             ),
             licence="none stated",

@@ -56,6 +56,16 @@ def load_trained(path: Path, *, preset: str | None = None) -> Loaded:
     return Loaded(network, experts, trained=True)
 
 
+def build_compact() -> BiSTNet:
+    """The preset compact with random weights."""
+    return BiSTNet(load_settings("compact"))
+
+
+def build_paper() -> BiSTNet:
+    """The preset paper with random weights."""
+    return BiSTNet(load_settings("paper"))
+
+
 def load_untrained(preset: str) -> Loaded:
     """A preset's network with random weights, the same ones each time."""
     settings = load_settings(preset)

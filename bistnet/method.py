@@ -16,7 +16,7 @@ from bistnet.shipped import find_expert, find_network, weights_folders
 from colorbench.digest import file_digest
 from colorbench.errors import MethodError, UsageError
 from colorbench.method import GrayClip, require_exemplars
-from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
+from colorbench.types import Exemplar, MethodCard, NetworkFacts, RgbFrame, Setting, Variant
 
 if TYPE_CHECKING:
     from bistnet.inference import Colorizer
@@ -58,13 +58,24 @@ class Bistnet:
             kind="exemplar",
             summary=summary,
             variants=(
-                Variant(name="paper", summary="at the paper's size", exemplars=exemplars, weights="trained at the paper's size"),
+                Variant(
+                    name="paper",
+                    summary="at the paper's size",
+                    exemplars=exemplars,
+                    weights="trained at the paper's size",
+                    networks=(
+                        NetworkFacts(name="BiSTNet", build="bistnet.loading:build_paper", parameters=118_806_918, entries=231),
+                    ),
+                ),
                 Variant(
                     name="compact",
                     summary="small, for a CPU",
                     exemplars=exemplars,
                     trained_on=("davis", "bsds500"),
                     weights="in the package",
+                    networks=(
+                        NetworkFacts(name="BiSTNet", build="bistnet.loading:build_compact", parameters=1_606_477, entries=198),
+                    ),
                 ),
                 Variant(
                     name=UNTRAINED,

@@ -15,7 +15,7 @@ from bistnet.shipped import find_network, weights_folders
 from colorbench.digest import file_digest
 from colorbench.errors import WeightsError
 from colorbench.network_method import NetworkMethod, Way
-from colorbench.types import MethodCard, Variant
+from colorbench.types import MethodCard, NetworkFacts, Variant
 
 if TYPE_CHECKING:
     from bistnet.tracking import TrackedColorizer
@@ -34,6 +34,10 @@ CARD = MethodCard(
             exemplars=(2, None),
             trained_on=("davis", "bsds500"),
             weights="in the package",
+            networks=(
+                NetworkFacts(name="BiSTNet", build="bistnet.loading:build_compact", parameters=1_606_477, entries=198),
+                NetworkFacts(name="Blend", build="bistnet.blending:Blend", parameters=164_694, entries=22),
+            ),
         ),
     ),
     licence="MIT",

@@ -10,8 +10,9 @@ from typing import Literal
 
 from colorbench.errors import UsageError
 from colorbench.protocol import metric_fields, protocol_fields
-from colorbench.remote import is_url, run_folder
+from colorbench.remote import is_url
 from colorbench.results import Results, read_results
+from colorbench.run_folder import run_folder
 from colorbench.statistics import ALPHA, PairedDifference, holm
 from colorbench.summary import ClipValue, clip_values, differ, unit_score
 from colorbench.types import MetricCard

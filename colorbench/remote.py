@@ -14,7 +14,6 @@ from typing import Any
 
 from colorbench.atomic import replacing_file
 from colorbench.errors import StoreError
-from colorbench.store import safe_name
 
 _RECORDS = ("units", "provenance", "run.json")
 
@@ -77,28 +76,6 @@ def is_url(text: str) -> bool:
     (True, False)
     """
     return "://" in text
-
-
-def working_copy(url: str) -> Path:
-    """Where the working copy of a run at a URL is: under ``runs``.
-
-    >>> working_copy("s3://bucket/x").as_posix()
-    'runs/s3___bucket_x'
-    """
-    return Path("runs") / safe_name(url.rstrip("/"))
-
-
-def run_folder(name: str | Path) -> Path:
-    """A run folder by its name, for what reads it: of a URL, its working copy, brought up to date.
-
-    Raises:
-        StoreError: the URL can't be read.
-    """
-    if not is_url(str(name)):
-        return Path(name)
-    copy = working_copy(str(name))
-    Mirror(str(name), copy).pull()
-    return copy
 
 
 def _files(path: Path) -> Iterator[Path]:

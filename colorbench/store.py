@@ -22,15 +22,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from colorbench.atomic import replacing_file, storage_errors
 from colorbench.errors import StoreError
 from colorbench.protocol import protocol_fields
+from colorbench.remote import Mirror
 from colorbench.types import Protocol, Score
-
-if TYPE_CHECKING:
-    from colorbench.remote import Mirror
 
 FORMAT = 2
 """Of run.json. Format 1 held names only."""

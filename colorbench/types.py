@@ -105,6 +105,19 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkFacts:
+    """A network as it must come out when it is built, of a published one as it was published."""
+
+    name: str
+    build: str
+    """``MODULE:NAME`` of what makes it with random weights, called without arguments, or with its module's ``Shape()``."""
+    parameters: int
+    """Buffers do not count."""
+    entries: int
+    """Of its state dict, buffers among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """One way in which a method runs: other weights, other exemplars, another size."""
 
@@ -116,6 +129,8 @@ class Variant:
     """Datasets its weights have seen, for contamination marks."""
     weights: str = ""
     """What weights it needs, in words; empty for none."""
+    networks: tuple[NetworkFacts, ...] = ()
+    """What its weights are of; several where it has several files, or a choice of them."""
     by_default: bool = True
     """False: runs only when it is named, for what must not stand in a table by accident."""
 

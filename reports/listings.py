@@ -26,10 +26,11 @@ def method_lines(records: list[Record]) -> list[str]:
         lines.append(f"{record['name']:<15} {record['kind']:<10} {record['summary']}{licence}")
         for variant in record["variants"]:
             state = variant["unavailable"] or ("ready" if variant["by_default"] else "only when named")
+            count = sum(network["parameters"] for network in variant["networks"])
+            size = f"; {count / 1e6:.3g} M parameters" if count else ""
             trained = f"; trained on {', '.join(variant['trained_on'])}" if variant["trained_on"] else ""
-            lines.append(
-                f"  :{variant['name']:<12} {_exemplars(variant['exemplars'])}; {state}. {variant['summary']}{trained}".rstrip()
-            )
+            facts = f"{_exemplars(variant['exemplars'])}; {state}. {variant['summary']}{size}{trained}"
+            lines.append(f"  :{variant['name']:<12} {facts}".rstrip())
         for setting in record["settings"]:
             default = "required" if setting["default"] is None else f"default {setting['default']!r}"
             lines.append(f"    --set {record['name']}.{setting['name']}=...  {setting['summary']} ({default})")

@@ -75,6 +75,11 @@ class DDColor(nn.Module):
         return ab
 
 
+def build_tiny() -> DDColor:
+    """DDColor-T with random weights."""
+    return DDColor(TINY)
+
+
 class DualDecoder(nn.Module):
     """The paper's two decoders and their fusion: each query's inner product with each pixel."""
 

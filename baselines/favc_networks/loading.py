@@ -22,6 +22,21 @@ _TRAINING = re.compile(r"/(Adam|beta[12]_power)(_\d+)?$")
 _FEATURES = "features."
 
 
+def build_video() -> VideoNetwork:
+    """The released first stage for videos with random weights."""
+    return VideoNetwork(AveragedVgg19())
+
+
+def build_image() -> ImageNetwork:
+    """The released network for pictures with random weights."""
+    return ImageNetwork(AveragedVgg19())
+
+
+def build_refinement() -> UNet:
+    """The released second stage, VCRN, with random weights."""
+    return UNet(CHANNELS, 3)
+
+
 def load_network(kind: type[VideoNetwork] | type[ImageNetwork], *, checkpoint: Path, vgg: Path) -> VideoNetwork | ImageNetwork:
     """A released network that colors.
 
@@ -47,7 +62,7 @@ def load_refinement(checkpoint: Path) -> UNet:
     Raises:
         WeightsError: it can't be read, or doesn't hold exactly what the network has.
     """
-    network = UNet(CHANNELS, 3)
+    network = build_refinement()
     load_strict(network, read_variables(network, checkpoint, scope=SCOPE), source=checkpoint)
     return network.eval()
 

@@ -14,6 +14,11 @@ from colorbench.training.optical_flow import make_estimator
 FlowName = Literal["flownet2", "raft", "dis"]
 
 
+def build_released() -> Tcvc:
+    """The released network with random weights."""
+    return Tcvc(FlowNet2())
+
+
 def load_released(path: Path, *, flow: FlowName = "flownet2", device: str = "cpu") -> Tcvc:
     """The released network, in evaluation.
 
@@ -25,7 +30,7 @@ def load_released(path: Path, *, flow: FlowName = "flownet2", device: str = "cpu
     Raises:
         WeightsError: the file can't be read, or doesn't hold exactly what the network has; or RAFT's weights are missing.
     """
-    network = Tcvc(FlowNet2())
+    network = build_released()
     load_strict(network, read_state(path), source=path)
     if flow != "flownet2":
         network.flow = EstimatedFlow(make_estimator(flow, device=device))

@@ -19,7 +19,7 @@ errors records types compiled cache digest atomic manifest weights_file color ne
 truncation png images yuv frame_source pictures video video_writer read_ahead frames shots exemplars
 protocol demo dataset datasets method gray_picture metric metrics compat registry provenance footage shot_clip determinism
 carrying filling
-median luminance truth_memo scoring store keeping planned_method plan unit ledger engines runner
+median luminance truth_memo scoring remote store run_folder keeping planned_method plan unit ledger engines runner
 training timecode inspection results statistics summary compare gate_baseline gate gate_command ablation ablation_table
 config api listing progress watching
 pins web_page archives verification weights network_method answers downloads fetching download_progress bundle

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -9,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from colorbench.footage import Footage
 from colorbench.method import Colorizer, Method
 from colorbench.protocol import load_protocol
 from colorbench.registry import METHODS
 from colorbench.scoring import LUMINANCE_TOLERANCE, checked
-from colorbench.types import Clip, Protocol, Variant
+from colorbench.types import Clip, NetworkFacts, Protocol, Variant
 
 MakeClips = Callable[..., Path]
 FULL = load_protocol("full")
@@ -24,6 +27,14 @@ VARIANTS = [
     for method in METHODS.items()
     for variant in method.card.variants
     if all(setting.default is not None for setting in method.card.settings) and not method.unavailable(variant.name)
+]
+
+
+NETWORKS = [
+    pytest.param(network, id=f"{method.card.name}:{variant.name} {network.name}")
+    for method in METHODS.items()
+    for variant in method.card.variants
+    for network in variant.networks
 ]
 
 
@@ -100,3 +111,20 @@ def test_frames_are_yielded_one_by_one(method: Method, variant: Variant, footage
         clip, clip.exemplars(variant.exemplars[1])
     )
     assert len(list(islice(frames, 2))) == 2
+
+
+@pytest.mark.parametrize("facts", NETWORKS)
+def test_networks_have_the_parameters_and_entries_of_their_cards(facts: NetworkFacts) -> None:
+    module_name, _, name = facts.build.partition(":")
+    module = importlib.import_module(module_name)
+    build = getattr(module, name)
+    needs_shape = any(parameter.name == "shape" for parameter in inspect.signature(build).parameters.values())
+    with torch.device("meta"):
+        network = build(module.Shape()) if needs_shape else build()
+    assert sum(parameter.numel() for parameter in network.parameters()) == facts.parameters
+    assert len(network.state_dict()) == facts.entries
+
+
+def test_every_variant_with_weights_says_of_what_networks() -> None:
+    weighted = [(method.card.name, variant) for method in METHODS.items() for variant in method.card.variants if variant.weights]
+    assert {name for name, variant in weighted if not variant.networks} == {"bistnet-own"}
