@@ -22,6 +22,7 @@ class ConsoleProgress:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self.console = Console(file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Bar | None = None
         self._units: TaskID | None = None
@@ -80,7 +81,9 @@ class ConsoleProgress:
         if self._bar is not None and self._units is not None:
             self._bar.advance(self._units)
         if record.status != "done":
+            self.console.quiet = False
             self.console.print(f"FAILED    {record.label} on {record.clip}: {record.error}", markup=False, style="red")
+            self.console.quiet = self._quiet
         elif self._bar is None:
             speed = record.frame_count / record.seconds if record.seconds else 0.0
             line = (

@@ -88,10 +88,11 @@ def test_frames_that_exist_are_scored_like_the_run_that_made_them(options: list[
     assert first == second
 
 
-def test_a_failed_unit_exits_with_1_and_says_which(options: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_a_failed_unit_exits_with_1_and_says_which(options: list[str], tmp_path: Path, quiet: list[str]) -> None:
     call("run", "--methods", "gray", "--save-frames", "png", *options)
     (tmp_path / "run/frames/gray/two/00004.png").unlink()
-    result = call("score", f"mine={tmp_path}/run/frames/gray", *options[:-1], str(tmp_path / "again"))
+    result = call("score", f"mine={tmp_path}/run/frames/gray", *options[:-1], str(tmp_path / "again"), *quiet)
     assert result.exit_code == 1
     assert "FAILED    mine on two" in result.stderr
     assert "8" in result.stderr

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -31,6 +32,9 @@ RETRIES = 2
 MEMORY_MIB = 2048.0
 """Asked for where no unit of the method has been measured."""
 
+CONNECTING = 10.0
+"""Seconds that the head of a cluster has to answer."""
+
 ROOM = 1.25
 """Asked for, of the most memory that a unit of the method has taken: clips differ."""
 
@@ -50,6 +54,8 @@ class Cluster:
     def __enter__(self) -> Cluster:
         if not self._ray.is_initialized():
             address = self._spec.address or os.environ.get("RAY_ADDRESS")
+            if address:
+                _reach(address)
             options = {"address": address} if address else {"include_dashboard": False}
             try:
                 self._ray.init(**options, log_to_driver=False, logging_level="ERROR")
@@ -164,6 +170,25 @@ def _import_ray() -> Any:
     except ImportError as error:
         raise UsageError(
             "--engine ray, but Ray is not installed", wanted="the extra ray", remedy="pip install 'colorbench[ray]'"
+        ) from error
+
+
+def _reach(address: str) -> None:
+    """Whether something listens there: Ray itself goes on asking for minutes.
+
+    Raises:
+        UsageError: nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECTING).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"no Ray cluster at {address}: {error}",
+            wanted="a cluster that this machine reaches",
+            remedy="check --address and that the cluster is up: ray status",
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,6 +48,17 @@ def record(label: str, status: str, peak: float | None) -> UnitRecord:
     return UnitRecord(
         key="k", label=label, method=label, variant="default", clip="one", status=status, peak_memory_mib=peak, device="cpu"
     )
+
+
+@needs_ray
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_at_which_nothing_listens_is_said_at_once(scheme: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{unused.getsockname()[1]}"
+        spec = make_spec({"methods": "gray", "engine": "ray", "address": address})
+        with pytest.raises(UsageError, match=f"no Ray cluster at {address}"):
+            open_engine(spec).__enter__()
 
 
 @needs_ray
