@@ -2,8 +2,8 @@
 
 BiSTNet matches each frame with its exemplars by what things look like, flow follows them through all frames between; they fail
 in different places. A small U-Net at half size sees both, how sure flow is, and the luminance, and gives each of four candidates
-a weight (softmax) and the sum a correction. It begins as flow's own filled-in result. docs/design/blending.md says what it
-brings.
+a weight (softmax) and no more, so no color comes out that nobody proposed. It begins as flow's own filled-in result.
+docs/design/blending.md says what it brings.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ TRUSTS = (slice(9, 10), slice(10, 11))
 
 _FIRST_WEIGHT = 3.0
 """Logit of flow's filled-in colors before any training: 0.87 of the sum."""
-_CORRECTION = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,7 @@ class Shape:
 
 
 class Blend(nn.Module):
-    """The U-Net; 164,694 parameters at width 24."""
+    """The U-Net; 164,644 parameters at width 24."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -66,9 +65,9 @@ class Blend(nn.Module):
         width = shape.width
         self.down = nn.ModuleList((_block(CHANNELS + 4, width), _block(width, 2 * width), _block(2 * width, 2 * width)))
         self.up = nn.ModuleList((_block(4 * width, 2 * width), _block(3 * width, width)))
-        self.head = nn.Conv2d(width, len(CANDIDATES) + 2, 1)
+        self.head = nn.Conv2d(width, len(CANDIDATES), 1)
         nn.init.zeros_(self.head.weight)
-        self.head.bias = nn.Parameter(torch.zeros(len(CANDIDATES) + 2))
+        self.head.bias = nn.Parameter(torch.zeros(len(CANDIDATES)))
         with torch.no_grad():
             self.head.bias[0] = _FIRST_WEIGHT
 
@@ -81,10 +80,8 @@ class Blend(nn.Module):
         coarse = self.down[2](_halved(middle))
         middle = self.up[0](torch.cat((_enlarged(coarse, middle), middle), dim=1))
         fine = self.up[1](torch.cat((_enlarged(middle, fine), fine), dim=1))
-        found = _enlarged(self.head(fine), seen)
-        weights = found[:, : len(CANDIDATES)].softmax(dim=1)
-        mixed = sum(candidate * weights[:, at : at + 1] for at, candidate in enumerate(candidates))
-        return _AB * (mixed + _CORRECTION * found[:, len(CANDIDATES) :])
+        weights = _enlarged(self.head(fine), seen).softmax(dim=1)
+        return _AB * torch.stack([candidate * weights[:, at : at + 1] for at, candidate in enumerate(candidates)]).sum(dim=0)
 
 
 def planes(l_star: LStar, own: NDArray[np.float32], hints: Hints) -> NDArray[np.float32]:

@@ -36,7 +36,7 @@ CARD = MethodCard(
             weights="in the package",
             networks=(
                 NetworkFacts(name="BiSTNet", build="bistnet.loading:build_compact", parameters=1_606_477, entries=198),
-                NetworkFacts(name="Blend", build="bistnet.blending:Blend", parameters=164_694, entries=22),
+                NetworkFacts(name="Blend", build="bistnet.blending:Blend", parameters=164_644, entries=22),
             ),
         ),
     ),
