@@ -18,6 +18,12 @@ from torch import Tensor, nn
 FLOOR = 1e-4
 """A position whose embedding differs from the mean by less than this is not enlarged to unit norm: it would be rounding noise."""
 
+PATCH = 5
+"""Cells a side of a patch of luminance."""
+
+FLAT = 2.0
+"""Norm of a patch, in L*, under which it is flat."""
+
 _SMALL = 1e-6
 """Of a level's norm, under which it is taken for zero."""
 
@@ -64,6 +70,30 @@ class Embedding(nn.Module):
         """(N, C, h, w) -> (N, D, h, w)."""
         result: Tensor = self.projections[index](F.normalize(level, dim=1, eps=_SMALL))
         return result
+
+
+def luminance_patches(l_star: Tensor, *, cell: int) -> Tensor:
+    """The 5x5 cells about each cell, as a vector to be matched beside learned features: what a small encoder has not learned yet.
+
+    Ours, not the paper's.
+
+    Args:
+        l_star: (N, 1, H, W) in [0, 100].
+        cell: pixels a side, over which L* is averaged.
+
+    Returns:
+        (N, 25, H / cell, W / cell): of zero mean at each position and of unit norm, of less where a patch is flat.
+    """
+    cells = F.avg_pool2d(l_star, cell)
+    count, _, height, width = cells.shape
+    margin = PATCH // 2
+    around = F.unfold(F.pad(cells, (margin,) * 4, mode="replicate"), PATCH).view(count, PATCH * PATCH, height, width)
+    return F.normalize(around - around.mean(dim=1, keepdim=True), dim=1, eps=FLAT)
+
+
+def joined(embedding: Tensor, other: Tensor, share: float) -> Tensor:
+    """(N, D, h, w) and (N, E, h, w) -> (N, D + E, h, w); cosines become (1 - share) embedding + share other."""
+    return torch.cat((math.sqrt(1.0 - share) * embedding, math.sqrt(share) * other.to(embedding.dtype)), dim=1)
 
 
 class PositionCode(nn.Module):

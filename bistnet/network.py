@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
-from bistnet.features import FLOOR, Embedding, PositionCode
+from bistnet.features import FLOOR, Embedding, PositionCode, joined, luminance_patches
 from bistnet.fusion import fuse
 from bistnet.local import match_locally, positions_of
 from bistnet.refinement import BOUND, Scales, make_refinement
@@ -178,6 +178,8 @@ class BiSTNet(nn.Module):
         coarse = fine
         if self.settings.match.stride == 8:
             coarse = F.normalize(F.avg_pool2d(fine, 2), dim=1, eps=FLOOR)  # (N, D, H / 8, W / 8)
+        if share := self.settings.features.patches:
+            coarse = joined(coarse, luminance_patches(frames, cell=self.settings.match.stride), share)
         if self.position is not None:
             coarse = self.position.join(coarse)
         return Embedded(coarse, fine if self.settings.match.radius else None)

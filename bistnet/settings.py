@@ -37,6 +37,8 @@ class FeatureSettings:
     """Channels D of the embedding."""
     positions: int = 0
     """Frequencies a side of the position code that is matched beside the features; 0, the paper: features alone."""
+    patches: float = 0.0
+    """Share that patches of luminance have of the cosine in the match over all of a reference; 0, the paper: features alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +208,8 @@ def _check(settings: Settings) -> None:
     for path, value, least, most in ranges:
         if not least <= value <= most:
             raise UsageError(f"{path} = {value}", wanted=f"{least} to {most}" if most else "0", remedy=f"change {path}")
+    if not 0.0 <= features.patches < 1.0:
+        raise UsageError(f"features.patches = {features.patches}", wanted="0 to below 1", remedy="0.4 is compact's")
     if not 0.0 < match.temperature <= 1.0:
         raise UsageError(f"match.temperature = {match.temperature}", wanted="above 0, at most 1", remedy="0.01 is usual")
     if match.radius and match.stride != 8:

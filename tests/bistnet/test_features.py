@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bistnet.features import Embedding, PositionCode
+from bistnet.features import Embedding, PositionCode, joined, luminance_patches
 from colorbench.nets.encoders import CompactEncoder, Vgg19
 
 
@@ -123,3 +123,33 @@ def test_joined_embeddings_have_unit_norm_and_the_stated_cosine() -> None:
         "chw,c->hw", place[0], place[0, :, 0, 0]
     )
     torch.testing.assert_close(torch.einsum("nchw,nc->nhw", joined[0], joined[1][..., 0, 0]), wanted)
+
+
+def test_patches_are_the_cells_about_a_cell_without_their_mean() -> None:
+    torch.manual_seed(0)
+    l_star = 100 * torch.rand(1, 1, 24, 40, dtype=torch.float64)
+    found = luminance_patches(l_star, cell=4)
+    assert found.shape == (1, 25, 6, 10)
+    torch.testing.assert_close(found.mean(dim=1), torch.zeros(1, 6, 10, dtype=torch.float64), atol=1e-12, rtol=0)
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(1, 6, 10, dtype=torch.float64))
+    cells = l_star[0, 0].reshape(6, 4, 10, 4).mean(dim=(1, 3))
+    patch = cells[1:6, 3:8].flatten()
+    patch = patch - patch.mean()
+    torch.testing.assert_close(found[0, :, 3, 5], patch / patch.norm())
+
+
+def test_flat_patches_are_not_enlarged_to_unit_norm_and_brighter_ones_are_the_same() -> None:
+    l_star = 50 + 0.01 * torch.rand(1, 1, 16, 16)
+    assert luminance_patches(l_star, cell=4).norm(dim=1).max() < 0.05
+    torch.manual_seed(1)
+    strong = 60 * torch.rand(1, 1, 16, 16)
+    torch.testing.assert_close(luminance_patches(strong, cell=4), luminance_patches(strong + 30, cell=4), atol=1e-5, rtol=1e-4)
+
+
+def test_joined_vectors_have_both_cosines_by_their_shares() -> None:
+    torch.manual_seed(0)
+    one, two = (F.normalize(torch.randn(2, channels, 3, 4, dtype=torch.float64), dim=1) for channels in (8, 5))
+    both = joined(one, two, 0.3)
+    torch.testing.assert_close(both.norm(dim=1), torch.ones(2, 3, 4, dtype=torch.float64))
+    cosine = (both[0] * both[1]).sum(dim=0)
+    torch.testing.assert_close(cosine, 0.7 * (one[0] * one[1]).sum(dim=0) + 0.3 * (two[0] * two[1]).sum(dim=0))

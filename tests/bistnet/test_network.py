@@ -17,12 +17,13 @@ TINY: dict[str, Any] = {
     "features.width": 4,
     "features.embedding": 8,
     "features.positions": 0,
+    "features.patches": 0.0,
     "match.stride": 4,
     "match.radius": 0,
     "refinement.width": 4,
     "refinement.levels": 2,
 }
-FINE: dict[str, Any] = {"match.stride": 8, "match.radius": 1, "features.positions": 2}
+FINE: dict[str, Any] = {"match.stride": 8, "match.radius": 1, "features.positions": 2, "features.patches": 0.3}
 
 
 def tiny_settings(overrides: dict[str, Any] | None = None) -> Settings:
