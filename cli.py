@@ -249,11 +249,8 @@ def inspect(
     """
     from fractions import Fraction
 
-    from bistnet.placing import ALIKE
     from bistnet.references import reference_files
-    from bistnet.survey import describe_picture
     from colorbench.inspection.inspect import inspect_films
-    from colorbench.inspection.references import Finder
     from colorbench.store import safe_name, to_json
     from colorbench.watching import ConsoleWatcher
     from reports.inspection import inspection_record, print_inspection, write_inspection
@@ -264,7 +261,6 @@ def inspect(
             source,
             films,
             references=reference_files(references),
-            finder=Finder(describe=describe_picture, alike=ALIKE),
             watcher=watcher,
             fps=Fraction(fps),
             **options,

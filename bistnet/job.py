@@ -12,12 +12,13 @@ from bistnet.encoding import Encoding
 from bistnet.film import FILM_SUFFIXES
 from bistnet.options import Options, Precision
 from bistnet.output import RECORD
-from bistnet.placing import ALIKE, Rule
+from bistnet.placing import Rule
 from bistnet.shipped import find_network, weights_folders
 from colorbench import __version__
 from colorbench.digest import file_digest
 from colorbench.errors import ColorbenchError, UsageError
 from colorbench.frames import content_digest
+from colorbench.likeness import ALIKE
 from colorbench.shots import DETECTION
 
 

@@ -13,19 +13,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from colorbench.errors import FramesError, UnknownNameError, UsageError
+from colorbench.likeness import ALIKE, describe
 from colorbench.types import LStar, RgbFrame
 
 Rule = Literal["auto", "name", "match"]
-
-ALIKE = 0.5
-"""Likeness below which a picture does not show a frame. On a film with four hand-colored frames they reach 0.64 to 0.82;
-the film's median frame is at 0.33 to 0.43."""
-
-_THUMBNAIL = (48, 32)
-_FLAT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,22 +192,6 @@ def match(pictures: Iterable[RgbFrame], names: Sequence[str], frames: Iterable[L
         better = likeness > best
         best[better], index[better] = likeness[better], number
     return place_alike(names, index.tolist(), best.tolist())
-
-
-def describe(l_star: LStar) -> NDArray[np.float32]:
-    """A picture as a vector whose product with another's is their likeness, in [-1, 1]; zero for a picture of one value.
-
-    Likeness is the mean of two correlations between thumbnails of 48x32: of L*, and of its gradient, which weighs outlines. Both
-    stay where someone who colored a picture made it brighter or gave it more contrast. Sizes and aspects may differ.
-    """
-    import cv2
-
-    small = cv2.resize(l_star, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
-    dy, dx = np.gradient(small)
-    parts = [part - part.mean() for part in (small, np.stack((dx, dy)))]
-    norms = [float(np.linalg.norm(part)) for part in parts]
-    scaled = [part.ravel() / norm if norm > _FLAT else np.zeros(part.size) for part, norm in zip(parts, norms, strict=True)]
-    return np.concatenate(scaled).astype(np.float32) * np.float32(np.sqrt(0.5))
 
 
 def _last_number(name: str) -> int | None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bistnet.placing import ALIKE, Place, Rule, parse_at, place_at, place_known
-from bistnet.survey import describe_picture
+from bistnet.placing import Place, Rule, parse_at, place_at, place_known
 from colorbench import color
 from colorbench.errors import FramesError
 from colorbench.frames import FrameSource, picture_files, read_image
+from colorbench.likeness import ALIKE, describe_picture
 from colorbench.types import RgbFrame
 
 GRAY = 3.0
@@ -44,7 +44,7 @@ def examine(source: FrameSource, files: Sequence[Path], *, note: Callable[[str],
     """Reads each reference, and warns of those that are gray or of another size than the frames.
 
     Returns:
-        (R, D), of :func:`bistnet.survey.describe_picture`.
+        (R, D), of :func:`colorbench.likeness.describe_picture`.
 
     Raises:
         FramesError: a picture that can't be read, or no picture with any color.

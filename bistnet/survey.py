@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bistnet.placing import Place, describe, place_alike
+from bistnet.placing import Place, place_alike
+from colorbench.likeness import describe_picture
 from colorbench.shots import Shot, find_shots
 from colorbench.types import RgbFrame
-
-_LARGEST = (192, 128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def look_through(
 
     Args:
         frames: of the film, read once; kept of each are as many numbers as there are references.
-        references: (R, D), of :func:`describe_picture`.
+        references: (R, D), of :func:`colorbench.likeness.describe_picture`.
         names: of the references.
         known: where they stand; None: at the frames that look most like them.
         least: likeness under which a picture does not show a frame.
@@ -86,17 +85,6 @@ def look_through(
         known = place_alike(names, best, [float(likeness[at, number]) for number, at in enumerate(best)], least=least)
     places = [replace(place, likeness=float(likeness[place.index, number])) for number, place in enumerate(known)]
     return Survey(shots, tuple(places), tuple(_sights(shot, likeness) for shot in shots))
-
-
-def describe_picture(rgb: RgbFrame) -> NDArray[np.float32]:
-    """:func:`bistnet.placing.describe` of a picture in color, (D,); a large one is scaled down first, as luminance takes time."""
-    import cv2
-
-    from colorbench import color
-
-    if rgb.shape[1] > _LARGEST[0] and rgb.shape[0] > _LARGEST[1]:
-        rgb = cv2.resize(rgb, _LARGEST, interpolation=cv2.INTER_AREA)
-    return describe(color.luminance(rgb))
 
 
 def _sights(shot: Shot, likeness: NDArray[np.float32]) -> tuple[Sight, ...]:

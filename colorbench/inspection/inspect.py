@@ -20,7 +20,7 @@ from colorbench.frames import FrameSource, read_ahead
 from colorbench.inspection.films import Films, open_films
 from colorbench.inspection.meter import FilmMeter
 from colorbench.inspection.motion import is_judged
-from colorbench.inspection.references import Finder, ReferenceMeter, ReferenceRow
+from colorbench.inspection.references import ReferenceMeter, ReferenceRow
 from colorbench.inspection.verdict import ShotRow, Values, film_values, shot_rows
 from colorbench.inspection.view import LONG_SIDE, View, look_at
 from colorbench.shots import Shot, find_shots
@@ -73,7 +73,6 @@ def inspect_films(
     colored: Sequence[tuple[str, Path]],
     *,
     references: Sequence[Path] = (),
-    finder: Finder,
     watcher: Watcher,
     long_side: int = LONG_SIDE,
     fps: Fraction = Fraction(25),
@@ -83,8 +82,8 @@ def inspect_films(
     Args:
         source: the film before it was colored; only its luminance is looked at.
         colored: labels and films.
-        references: pictures that the colors were to be taken from.
-        finder: how those are found that are not named like a frame.
+        references: pictures that the colors were to be taken from; where one is not named like a frame, it is at the frame that
+            looks most like it.
         watcher: is told of each frame.
         long_side: of the size at which all is measured, in pixels; no film is enlarged.
         fps: of a source made of pictures, for timecodes.
@@ -96,7 +95,7 @@ def inspect_films(
     if long_side < _SMALLEST:
         raise UsageError(f"--long-side {long_side}", wanted=f"at least {_SMALLEST}", remedy="change --long-side")
     films = open_films(source, colored, long_side=long_side, fps=fps)
-    pictures = ReferenceMeter(references, films.source.names, finder=finder, size=films.size)
+    pictures = ReferenceMeter(references, films.source.names, size=films.size)
     meters = {
         label: FilmMeter(films.source.n_frames, same_size=films.is_full_size(label), keep_chroma=len(references) > 0)
         for label in films.colored

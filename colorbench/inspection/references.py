@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,20 +14,9 @@ from colorbench.frames import read_image
 from colorbench.inspection.agreement import chroma_quantiles, distribution_distance, matched_difference
 from colorbench.inspection.meter import FilmMeter
 from colorbench.inspection.view import View, look_at
+from colorbench.likeness import ALIKE, describe_picture
 from colorbench.shots import Shot
 from colorbench.types import RgbFrame
-
-Describe = Callable[[RgbFrame], NDArray[np.float32]]
-"""A picture as a vector whose product with another's is their likeness, in [-1, 1]."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finder:
-    """How a reference is found that is not named like a frame."""
-
-    describe: Describe
-    alike: float
-    """Likeness under which a picture does not show a frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +54,18 @@ class ReferenceMeter:
     Args:
         files: pictures of any size.
         names: of the source's frames; a reference named like one stands there, others at the frame that looks most like them.
-        finder: see there.
         size: (width, height) at which all is measured; a picture of another aspect is stretched.
 
     Raises:
         FramesError: a picture can't be read.
     """
 
-    def __init__(self, files: Sequence[Path], names: Sequence[str], *, finder: Finder, size: tuple[int, int]) -> None:
-        self._finder, self._size = finder, size
+    def __init__(self, files: Sequence[Path], names: Sequence[str], *, size: tuple[int, int]) -> None:
+        self._size = size
         self._references = []
         for file, index in zip(files, given_positions(files, names), strict=True):
             rgb = read_image(file)
-            self._references.append(_Reference(file.name, look_at(rgb, size), finder.describe(rgb), index))
+            self._references.append(_Reference(file.name, look_at(rgb, size), describe_picture(rgb), index))
 
     def __len__(self) -> int:
         return len(self._references)
@@ -86,7 +74,7 @@ class ReferenceMeter:
         """Takes the next frame, at the working size."""
         if not self._references:
             return
-        described = self._finder.describe(source)
+        described = describe_picture(source)
         for reference in self._references:
             likeness = float(reference.described @ described)
             if index == reference.index or (reference.index is None and likeness > reference.likeness):
@@ -101,7 +89,7 @@ class ReferenceMeter:
         )
 
     def _row(self, reference: _Reference, number: int, label: str, meter: FilmMeter, shots: Sequence[Shot]) -> ReferenceRow:
-        if reference.index is None and reference.likeness < self._finder.alike:
+        if reference.index is None and reference.likeness < ALIKE:
             return ReferenceRow(
                 label=label,
                 reference=reference.name,

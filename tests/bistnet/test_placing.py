@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from bistnet.placing import ALIKE, Rule, describe, match, parse_at, place_at, place_by_name, place_known
+from bistnet.placing import Rule, match, parse_at, place_at, place_by_name, place_known
 from colorbench import color
 from colorbench.errors import ColorbenchError, FramesError, UsageError
 from colorbench.frames import open_frames, picture_files, read_image
+from colorbench.likeness import ALIKE
 from colorbench.types import RgbFrame
 
 NAMES = [f"{index:05d}" for index in range(10)]
@@ -129,12 +130,6 @@ def test_two_pictures_of_one_frame_are_refused() -> None:
     frames = shots(4)
     with pytest.raises(UsageError, match="'one' and 'two' are both at frame 1"):
         match([frames[1], frames[1]], ["one", "two"], map(color.luminance, frames))
-
-
-def test_likeness_is_1_for_equal_pictures_and_0_for_a_flat_one() -> None:
-    l_star = color.luminance(shots(1)[0])
-    assert describe(l_star) @ describe(l_star) == pytest.approx(1.0, abs=1e-5)
-    assert describe(l_star) @ describe(np.full_like(l_star, 40.0)) == 0.0
 
 
 def test_every_message_has_three_parts() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from bistnet.assignment import Use, assign, shot_spans
-from bistnet.placing import Place, describe
-from bistnet.survey import Survey, describe_picture, look_through
-from colorbench import color
+from bistnet.placing import Place
+from bistnet.survey import Survey, look_through
 from colorbench.errors import FramesError, UsageError
+from colorbench.likeness import describe_picture
 from colorbench.shots import Shot
 from colorbench.types import RgbFrame
 
@@ -105,11 +105,6 @@ def test_spans_stay_within_shots_and_hold_every_frame_once() -> None:
 def test_a_survey_survives_as_json() -> None:
     survey = looked(FILM, [A[4], B[2]])
     assert Survey.from_record(json.loads(json.dumps(survey.to_record()))) == survey
-
-
-def test_a_large_picture_is_described_as_its_luminance_is() -> None:
-    large = cv2.resize(A[0], (960, 640), interpolation=cv2.INTER_CUBIC)
-    assert float(describe_picture(large) @ describe(color.luminance(large))) > 0.999
 
 
 def test_the_film_is_read_once() -> None:

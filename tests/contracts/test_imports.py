@@ -20,7 +20,7 @@ truncation png images yuv frame_source pictures video video_writer read_ahead fr
 protocol demo dataset datasets method gray_picture metric metrics compat registry provenance footage shot_clip determinism
 carrying filling
 median luminance truth_memo scoring remote store run_folder keeping planned_method plan unit ledger engines runner
-training timecode inspection results statistics summary compare gate_baseline gate gate_command ablation ablation_table
+training timecode likeness inspection results statistics summary compare gate_baseline gate gate_command ablation ablation_table
 config api listing progress watching
 pins web_page archives verification weights network_method answers downloads fetching download_progress bundle
 """.split()  # noqa: SIM905 - a list of names reads better as prose

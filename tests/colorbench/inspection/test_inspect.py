@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from bistnet.placing import ALIKE
-from bistnet.survey import describe_picture
 from colorbench import color
 from colorbench.errors import ColorbenchError, FramesError, UsageError
 from colorbench.frames import open_frames, write_png
@@ -22,13 +20,11 @@ from colorbench.inspection import bleeding, flicker, inspect
 from colorbench.inspection.drift import shot_drift
 from colorbench.inspection.inspect import FilmReport, Inspection, inspect_films
 from colorbench.inspection.meter import FilmMeter
-from colorbench.inspection.references import Finder
 from colorbench.inspection.verdict import worst_first
 from colorbench.inspection.view import View, look_at
 from colorbench.training.optical_flow import dis, find_motion
 from colorbench.types import RgbFrame
 
-FINDER = Finder(describe=describe_picture, alike=ALIKE)
 HEIGHT, WIDTH, LENGTH = 72, 96, 10
 
 
@@ -79,7 +75,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def found(source: Path, *colored: tuple[str, Path], references: Sequence[Path] = ()) -> Inspection:
-    return inspect_films(source, colored, references=references, finder=FINDER, watcher=Quiet(), fps=Fraction(5))
+    return inspect_films(source, colored, references=references, watcher=Quiet(), fps=Fraction(5))
 
 
 def by_label(inspection: Inspection, label: str) -> FilmReport:
@@ -161,7 +157,7 @@ def test_films_that_do_not_fit_are_refused_with_both_figures(
     film = write("film", [rgb[:, : colored.get("width", WIDTH)].copy() for rgb in frames[: colored.get("n", 6)]])
     films = [("a", film)] * (0 if "none" in colored else 2 if "again" in colored else 1)
     with pytest.raises(error, match=message) as caught:
-        inspect_films(source, films, finder=FINDER, watcher=Quiet(), **options)  # type: ignore[arg-type]
+        inspect_films(source, films, watcher=Quiet(), **options)  # type: ignore[arg-type]
     assert caught.value.wanted
 
 
@@ -187,7 +183,7 @@ def test_few_frames_are_in_memory_and_each_is_counted(write: Write, monkeypatch:
     monkeypatch.setattr(inspect, "look_at", looked)
     source = write("film", [rgb for _ in range(3) for rgb in scene(2)])
     watcher = Counting()
-    inspect_films(source, [("a", source)], finder=FINDER, watcher=watcher)
+    inspect_films(source, [("a", source)], watcher=watcher)
     assert (watcher.total, watcher.done) == (30, 30)
     assert len(kept) == 60
     assert most < 24
