@@ -16,11 +16,17 @@ from colorbench.weights_file import read_card
 
 FOLDER = Path(__file__).resolve().parents[2] / "bistnet" / "weights"
 FILES = sorted(FOLDER.rglob("*.safetensors"))
-MAIN_SCORES = {"compact-edges": "ods", "compact-semantics": "miou", "compact": "psnr", "compact-single": "psnr"}
+MAIN_SCORES = {
+    "compact-edges": "ods",
+    "compact-semantics": "miou",
+    "compact": "psnr",
+    "compact-single": "psnr",
+    "compact-blend": "psnr",
+}
 
 
 def test_the_networks_and_both_experts_are_there() -> None:
-    assert {"compact", "compact-edges", "compact-semantics"} <= {path.stem for path in FILES}
+    assert {"compact", "compact-blend", "compact-edges", "compact-semantics"} <= {path.stem for path in FILES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
