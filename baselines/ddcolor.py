@@ -31,6 +31,15 @@ def _way(variant: str) -> Way:
     return released(WEIGHTS[variant], load=load)
 
 
+_PUBLISHED = (
+    NetworkFacts(
+        name="DDColor",
+        build="baselines.ddcolor_networks.network:DDColor",
+        parameters=227_869_328,
+        entries=602,
+    ),
+)
+
 METHODS = (
     NetworkMethod(
         MethodCard(
@@ -43,14 +52,7 @@ METHODS = (
                     summary="DDColor-L, the authors' default weights (ModelScope's) and preparation",
                     trained_on=("imagenet",),
                     weights="the authors' ddcolor_modelscope.pth (Apache-2.0), 912 MB",
-                    networks=(
-                        NetworkFacts(
-                            name="DDColor",
-                            build="baselines.ddcolor_networks.network:DDColor",
-                            parameters=227_869_328,
-                            entries=602,
-                        ),
-                    ),
+                    networks=_PUBLISHED,
                 ),
                 Variant(
                     name="tiny",
@@ -71,14 +73,7 @@ METHODS = (
                     summary="DDColor-L, the paper's weights",
                     trained_on=("imagenet",),
                     weights="the authors' ddcolor_paper.pth (Apache-2.0), 912 MB",
-                    networks=(
-                        NetworkFacts(
-                            name="DDColor",
-                            build="baselines.ddcolor_networks.network:DDColor",
-                            parameters=227_869_328,
-                            entries=602,
-                        ),
-                    ),
+                    networks=_PUBLISHED,
                     by_default=False,
                 ),
                 Variant(
@@ -86,14 +81,7 @@ METHODS = (
                     summary="DDColor-L trained on pictures of the authors' own too, without the colorfulness loss",
                     trained_on=("imagenet", "private"),
                     weights="the authors' ddcolor_artistic.pth (Apache-2.0), 912 MB",
-                    networks=(
-                        NetworkFacts(
-                            name="DDColor",
-                            build="baselines.ddcolor_networks.network:DDColor",
-                            parameters=227_869_328,
-                            entries=602,
-                        ),
-                    ),
+                    networks=_PUBLISHED,
                     by_default=False,
                 ),
             ),

@@ -103,6 +103,27 @@ def _ways() -> dict[str, Way]:
     }
 
 
+_PUBLISHED = (
+    NetworkFacts(
+        name="instances",
+        build="baselines.inscolor_networks.colornet:ColorNet",
+        parameters=34_187_027,
+        entries=107,
+    ),
+    NetworkFacts(
+        name="fusion",
+        build="baselines.inscolor_networks.fusion:FusionNet",
+        parameters=35_270_831,
+        entries=275,
+    ),
+    NetworkFacts(
+        name="alone",
+        build="baselines.inscolor_networks.colornet:ColorNet",
+        parameters=34_187_027,
+        entries=107,
+    ),
+)
+
 METHODS = (
     NetworkMethod(
         MethodCard(
@@ -115,52 +136,14 @@ METHODS = (
                     summary="the authors' weights and preparation, boxes from torchvision's Mask R-CNN",
                     trained_on=("imagenet", "coco"),
                     weights="the authors' checkpoints (MIT), 3 files, and Mask R-CNN of torchvision (BSD-3-Clause)",
-                    networks=(
-                        NetworkFacts(
-                            name="instances",
-                            build="baselines.inscolor_networks.colornet:ColorNet",
-                            parameters=34_187_027,
-                            entries=107,
-                        ),
-                        NetworkFacts(
-                            name="fusion",
-                            build="baselines.inscolor_networks.fusion:FusionNet",
-                            parameters=35_270_831,
-                            entries=275,
-                        ),
-                        NetworkFacts(
-                            name="alone",
-                            build="baselines.inscolor_networks.colornet:ColorNet",
-                            parameters=34_187_027,
-                            entries=107,
-                        ),
-                    ),
+                    networks=_PUBLISHED,
                 ),
                 Variant(
                     name="undetected",
                     summary="without a detector: boxes of a file, else whole frames alone by the authors' network for these",
                     trained_on=("imagenet", "coco"),
                     weights="the authors' checkpoints (MIT), 3 files",
-                    networks=(
-                        NetworkFacts(
-                            name="instances",
-                            build="baselines.inscolor_networks.colornet:ColorNet",
-                            parameters=34_187_027,
-                            entries=107,
-                        ),
-                        NetworkFacts(
-                            name="fusion",
-                            build="baselines.inscolor_networks.fusion:FusionNet",
-                            parameters=35_270_831,
-                            entries=275,
-                        ),
-                        NetworkFacts(
-                            name="alone",
-                            build="baselines.inscolor_networks.colornet:ColorNet",
-                            parameters=34_187_027,
-                            entries=107,
-                        ),
-                    ),
+                    networks=_PUBLISHED,
                     by_default=False,
                 ),
                 Variant(
