@@ -47,9 +47,8 @@ class Mirror:
         here = {path.relative_to(self.copy) for name in _RECORDS for path in _files(self.copy / name)}
         with _errors(self.url):
             self._system.invalidate_cache()
-            found = [PurePosixPath(name) for name in self._system.find(str(self._root))]
-            records = [path for path in found if path.relative_to(self._root).parts[0] in _RECORDS]
-            contents = self._system.cat([str(path) for path in records]) if records else {}
+            records = [name for name in self._system.find(str(self._root)) if self._is_record(PurePosixPath(name))]
+            contents = self._system.cat(records) if records else {}
         there = {Path(PurePosixPath(name).relative_to(self._root)): content for name, content in contents.items()}
         for path, content in there.items():
             with replacing_file(self.copy / path) as temporary:
@@ -67,6 +66,11 @@ class Mirror:
         with _errors(self.url):
             self._system.makedirs(str(target.parent), exist_ok=True)
             self._system.pipe_file(str(target), content)
+
+    def _is_record(self, name: PurePosixPath) -> bool:
+        """Whether an object belongs into the copy; a name that would lead out of it does not."""
+        parts = name.relative_to(self._root).parts
+        return parts[0] in _RECORDS and ".." not in parts
 
 
 def is_url(text: str) -> bool:

@@ -89,6 +89,15 @@ def test_what_is_gone_from_the_url_is_made_again_whatever_the_copy_holds(options
     assert sum(name.startswith("units/") for name in stored()) == 2
 
 
+def test_a_name_that_leads_out_of_the_copy_is_left_where_it_is(tmp_path: Path) -> None:
+    system, root = fsspec.core.url_to_fs(URL)
+    for name in ("units/one/a.json", "units/../../evil.json", "frames/x.png"):
+        system.store[f"{root}/{name}"] = system.open(f"{root}/made", "wb")
+        system.store[f"{root}/{name}"].write(b"{}")
+    Mirror(URL, tmp_path / "copy").pull()
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.json"]
+
+
 def test_a_torn_record_is_made_again(options: list[str]) -> None:
     call("run", *options, "--out", URL)
     system, root = fsspec.core.url_to_fs(URL)
