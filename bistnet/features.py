@@ -91,9 +91,9 @@ def luminance_patches(l_star: Tensor, *, cell: int) -> Tensor:
     return F.normalize(around - around.mean(dim=1, keepdim=True), dim=1, eps=FLAT)
 
 
-def joined(embedding: Tensor, other: Tensor, share: float) -> Tensor:
+def joined(embedding: Tensor, other: Tensor, share: float | Tensor) -> Tensor:
     """(N, D, h, w) and (N, E, h, w) -> (N, D + E, h, w); cosines become (1 - share) embedding + share other."""
-    return torch.cat((math.sqrt(1.0 - share) * embedding, math.sqrt(share) * other.to(embedding.dtype)), dim=1)
+    return torch.cat(((1.0 - share) ** 0.5 * embedding, share**0.5 * other.to(embedding.dtype)), dim=1)
 
 
 class PositionCode(nn.Module):
@@ -131,9 +131,7 @@ class PositionCode(nn.Module):
 
     def join(self, embedding: Tensor) -> Tensor:
         """(N, D, h, w) -> (N, D + 4 frequencies, h, w), both unit norm: cosines become (1 - share) features + share code."""
-        share = self.share.sigmoid()
-        code = self(embedding).expand(len(embedding), -1, -1, -1)
-        return torch.cat(((1.0 - share).sqrt() * embedding, share.sqrt() * code.to(embedding.dtype)), dim=1)
+        return joined(embedding, self(embedding).expand(len(embedding), -1, -1, -1), self.share.sigmoid())
 
 
 def _logit(share: float) -> float:

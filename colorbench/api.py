@@ -83,7 +83,7 @@ def run(
         methods: ``[LABEL=]NAME[:VARIANT]`` each, or ``"all"``.
         dataset: ``NAME`` or ``NAME:SPLIT``.
         protocol: a preset's name, or the path of a TOML file.
-        out: the run folder; what it holds already is not done again. Default: ``runs/<dataset>``.
+        out: the run folder, or its URL; what it holds already is not done again. Default: ``runs/<dataset>``.
         data_root: where the dataset lies; default ``$COLORBENCH_DATA``.
         metrics: default: all but the special ones.
         require: metrics whose absence is an error instead of a missing value.

@@ -23,7 +23,7 @@ def ensure_torchvision() -> None:
     """Makes ``import torchvision`` work beside a CPU build of torch."""
     if "torchvision" in sys.modules:
         return
-    import torch
+    from torch import library
 
     try:
         importlib.import_module("torchvision")
@@ -32,10 +32,10 @@ def ensure_torchvision() -> None:
             raise
         for name in [name for name in sys.modules if name == "torchvision" or name.startswith("torchvision.")]:
             del sys.modules[name]
-        library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        lacking: Any = library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _declared.append(library)
+            lacking.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _declared.append(lacking)
         importlib.import_module("torchvision")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -82,14 +82,12 @@ class Ledger:
             records.append(record)
         return tuple(records)
 
-    def peak_memory(self) -> dict[str, float]:
-        """The most memory, in MiB, that a stored unit of each method has taken, by label, where one is known."""
-        peaks: dict[str, float] = {}
+    def stored(self) -> Iterator[UnitRecord]:
+        """The records that are there already."""
         for unit in self.plan.units():
             record = self._load(unit.clip.name, unit.method.label, unit.key)
-            if record is not None and record.status == "done" and record.peak_memory_mib is not None:
-                peaks[record.label] = max(peaks.get(record.label, 0.0), record.peak_memory_mib)
-        return peaks
+            if record is not None:
+                yield record
 
     def _load(self, clip: str, label: str, key: str) -> UnitRecord | None:
         return self.store.load(clip=clip, label=label, key=key)

@@ -39,10 +39,11 @@ def print_result(result: Result, *, as_json: bool) -> None:
         "clips.csv": result.clips.to_csv(index=False),
         "frames.csv": result.frames.to_csv(index=False),
     }
+    mirror = Mirror(spec.remote, folder) if spec.remote else None
     for name, text in texts.items():
         _write(folder / name, text)
-        if spec.remote:
-            Mirror(spec.remote, folder).push(folder / name, (folder / name).read_bytes())
+        if mirror is not None:
+            mirror.push(folder / name, (folder / name).read_bytes())
     write_figures(result.summary, folder, result.results)
     console = Console(highlight=False)
     if as_json:

@@ -9,7 +9,7 @@ import os
 import resource
 import socket
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
@@ -85,7 +85,7 @@ class Cluster:
         ray = self._ray
         task, plan = ray.remote(make_on_node), ray.put(ledger.plan)
         run, folder = uuid4().hex, str(Path.cwd())
-        waiting, needs = deque(units), Needs(ledger.peak_memory(), most=self._largest_node())
+        waiting, needs = deque(units), Needs(ledger.stored(), most=self._largest_node())
         running: dict[Any, tuple[Unit, ExitStack]] = {}
         try:
             while waiting or running:
@@ -146,12 +146,15 @@ class Needs:
     """How much memory tasks ask for, so that no more of them run on a node than its memory holds.
 
     Args:
-        peaks: the most that a unit of each method has taken so far, in MiB, by label.
+        records: units that have ended before.
         most: never more is asked for, in MiB.
     """
 
-    def __init__(self, peaks: Mapping[str, float], *, most: float) -> None:
-        self._peaks, self._most = dict(peaks), most
+    def __init__(self, records: Iterable[UnitRecord], *, most: float) -> None:
+        self._peaks: dict[str, float] = {}
+        self._most = most
+        for record in records:
+            self.measured(record)
 
     def measured(self, record: UnitRecord) -> None:
         """Takes note of a unit that has ended."""

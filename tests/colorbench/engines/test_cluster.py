@@ -34,7 +34,7 @@ def test_a_missing_ray_is_said_with_the_command_that_gets_it(monkeypatch: pytest
 
 
 def test_a_task_asks_for_what_units_of_its_method_have_taken() -> None:
-    needs = Needs({"flow": 1000.0}, most=4000.0)
+    needs = Needs([record("flow", "done", 1000.0), record("flow", "failed", 3000.0)], most=4000.0)
     assert needs.memory("flow") == 1250 * 2**20
     assert needs.memory("gray") == 2048 * 2**20
     for status, peak in (("done", 1600.0), ("done", 1200.0), ("done", None), ("failed", 9000.0)):
