@@ -9,13 +9,16 @@ window.
 
 from __future__ import annotations
 
-from itertools import product
+import math
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
 from colorbench.nets.correspondence import Match
+
+_TILE = 8
+"""Positions a side. Of 4, 8 and 16 the quickest with a gradient; tried on a CPU."""
 
 
 def positions_of(maps: Tensor) -> Tensor:
@@ -39,6 +42,10 @@ def match_locally(query: Tensor, key: Tensor, values: Tensor, where: Tensor, *, 
 
     Shifts are by whole positions of the frame; at the borders the last row and column are repeated. Computed in float32.
 
+    Frames are cut into tiles, and every position of a tile is compared with all that any of them looks at: more than twice the
+    products wanted, but by matrix multiplication and without a pass through memory for every shift, which takes a third of the
+    time with the gradient.
+
     Args:
         query: (N, D, h, w), the frames' embedding, unit norm over D.
         key: (N, D, h', w') or (1, D, h', w'), the reference's.
@@ -51,20 +58,35 @@ def match_locally(query: Tensor, key: Tensor, values: Tensor, where: Tensor, *, 
         Values (N, C, h, w), and the largest cosine over the window (N, 1, h, w).
     """
     with torch.autocast(query.device.type, enabled=False):
-        query, grid = query.float(), where.float().permute(0, 2, 3, 1)
-        count, width, channels = len(query), query.shape[1], values.shape[1]
-        reference = torch.cat((key, values), dim=1).float()
-        carried = F.grid_sample(
-            reference.expand(count, -1, -1, -1), grid, mode="bilinear", padding_mode="border", align_corners=False
-        )  # (N, D + C, h, w)
-        padded = F.pad(carried, (radius,) * 4, mode="replicate")
-        shifts = list(product(range(2 * radius + 1), repeat=2))
-        rows, columns = query.shape[-2:]
-        windows = [padded[..., y : y + rows, x : x + columns] for y, x in shifts]
-        cosines = torch.stack([(query * window[:, :width]).sum(dim=1) for window in windows], dim=1)  # (N, S, h, w)
-        top = cosines.amax(dim=1, keepdim=True)  # (N, 1, h, w)
-        weights = torch.softmax((cosines - top.detach()) / temperature, dim=1)
-        found = query.new_zeros(count, channels, rows, columns)
-        for index, window in enumerate(windows):
-            found = torch.addcmul(found, weights[:, index : index + 1], window[:, width:])
-    return Match(values=found, similarity=top)
+        count, width, rows, columns = query.shape
+        bottom, right = -rows % _TILE, -columns % _TILE
+        query = F.pad(query.float(), (0, right, 0, bottom), mode="replicate")
+        where = F.pad(where.float(), (radius, radius + right, radius, radius + bottom), mode="replicate")
+        down, across, side = query.shape[-2] // _TILE, query.shape[-1] // _TILE, _TILE + 2 * radius
+        grid = where.unfold(2, side, _TILE).unfold(3, side, _TILE)  # (N, 2, down, across, side, side): what each tile looks at
+        grid = grid.permute(0, 2, 4, 3, 5, 1).reshape(count, down * side, across * side, 2)
+        reference = torch.cat((key, values), dim=1).float().expand(count, -1, -1, -1)
+        carried = F.grid_sample(reference, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        looked_at = _tiles(carried, down, across).transpose(1, 2)  # (tiles, D + C, side^2)
+        cosines = torch.baddbmm(_outside(radius, query.device), _tiles(query, down, across), looked_at[:, :width])
+        top = cosines.amax(dim=2, keepdim=True)  # (tiles, _TILE^2, 1)
+        weights = torch.softmax((cosines - top.detach()) / temperature, dim=2)
+        found = torch.cat((weights @ looked_at[:, width:].transpose(1, 2), top), dim=2)  # (tiles, _TILE^2, C + 1)
+        whole = found.reshape(count, down, across, _TILE, _TILE, -1).permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+        return Match(*whole[..., :rows, :columns].split((values.shape[1], 1), dim=1))
+
+
+def _tiles(maps: Tensor, down: int, across: int) -> Tensor:
+    """(N, C, down h, across w) -> (N down across, h w, C)."""
+    count, channels, height, width = maps.shape
+    cut = maps.reshape(count, channels, down, height // down, across, width // across)
+    return cut.permute(0, 2, 4, 3, 5, 1).reshape(count * down * across, -1, channels)
+
+
+def _outside(radius: int, device: torch.device) -> Tensor:
+    """(_TILE^2, (_TILE + 2 radius)^2): 0 where a position of a tile looks, -infinity elsewhere."""
+    own, others = torch.arange(_TILE, device=device), torch.arange(_TILE + 2 * radius, device=device)
+    shifts = others - own[:, None]
+    near = (shifts >= 0) & (shifts <= 2 * radius)  # along one side
+    near = (near[:, None, :, None] & near[None, :, None, :]).flatten(2).flatten(0, 1)
+    return torch.zeros(near.shape, device=device).masked_fill(~near, -math.inf)

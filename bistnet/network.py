@@ -167,7 +167,8 @@ class BiSTNet(nn.Module):
             inputs += [_enlarge(match.values, frames) / BOUND for match in matches]
         if experts is not None:
             inputs.append(_pad(experts, self.multiple))
-        quarter, half, full = self.refinement(torch.cat(inputs, dim=1), color_map)
+        joint = torch.cat(inputs, dim=1).contiguous(memory_format=torch.channels_last)  # in which its means and layers are quick
+        quarter, half, full = self.refinement(joint, color_map)
         scales = _crop(quarter, height, width, 4), _crop(half, height, width, 2), _crop(full, height, width, 1)
         return Coloring(scales, _crop(color_map, height, width, 1))
 
