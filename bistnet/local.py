@@ -73,7 +73,8 @@ def match_locally(query: Tensor, key: Tensor, values: Tensor, where: Tensor, *, 
         weights = torch.softmax((cosines - top.detach()) / temperature, dim=2)
         found = torch.cat((weights @ looked_at[:, width:].transpose(1, 2), top), dim=2)  # (tiles, _TILE^2, C + 1)
         whole = found.reshape(count, down, across, _TILE, _TILE, -1).permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
-        return Match(*whole[..., :rows, :columns].split((values.shape[1], 1), dim=1))
+        whole = whole[..., :rows, :columns]
+        return Match(values=whole[:, :-1], similarity=whole[:, -1:])
 
 
 def _tiles(maps: Tensor, down: int, across: int) -> Tensor:

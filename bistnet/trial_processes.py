@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.context import SpawnProcess
 from queue import Empty
+from threading import Thread
 from typing import Any
 
 import torch
@@ -87,8 +88,21 @@ def _listen(told: Any, tell: Tell, errors: dict[str, str]) -> None:
         return
 
 
+def end_with_parent() -> None:
+    """Ends this process when the one that started it is gone, killed without a chance to end it."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(EXIT_INTERRUPTED)
+
+    Thread(target=watch, daemon=True).start()
+
+
 def _alone(trial: Trial, told: Any, gpu: str | None, threads: int) -> None:
     """What a process does."""
+    end_with_parent()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     torch.set_num_threads(threads)

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from colorbench.archives import archive_kind, unpack
 from colorbench.atomic import storage_errors
 from colorbench.downloads import DownloadFailure, Partial, Patience, Watcher, Wish, download
 from colorbench.errors import UsageError, WeightsError
+from colorbench.locks import claimed
 from colorbench.manifest import WeightsEntry, load_manifest, select_entries
 from colorbench.pins import Origin, Pin, PinnedFile, describe_file, pin_path, read_pin, write_pin
 from colorbench.verification import Verdict, file_digests, verify
@@ -269,23 +270,11 @@ def _said(state: WeightsState, *, pinned: bool) -> str:
 
 @contextmanager
 def _locked(root: Path, entry: WeightsEntry) -> Iterator[Path]:
-    """The folder of partial files, for this process alone where the system has locks that end with their process."""
+    """The folder of partial files, for this process alone."""
     work = root / ".partial"
-    with storage_errors(work):
-        work.mkdir(parents=True, exist_ok=True)
-        file = (work / f"{entry.name}.lock").open("a")
-    with file:
-        with suppress(ImportError):
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise WeightsError(
-                    f"{entry.name} is being fetched by another process",
-                    wanted="one at a time",
-                    remedy="wait until it is done",
-                ) from error
-            except OSError:
-                pass  # a file system without locks
+    with claimed(work / f"{entry.name}.lock") as ours:
+        if not ours:
+            raise WeightsError(
+                f"{entry.name} is being fetched by another process", wanted="one at a time", remedy="wait until it is done"
+            )
         yield work

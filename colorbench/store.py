@@ -26,6 +26,7 @@ from typing import Any
 
 from colorbench.atomic import replacing_file, storage_errors
 from colorbench.errors import StoreError
+from colorbench.locks import claimed
 from colorbench.protocol import protocol_fields
 from colorbench.remote import Mirror
 from colorbench.types import Protocol, Score
@@ -148,10 +149,8 @@ class Store:
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
         """True inside the block if this process may work on the unit, False if another one does."""
-        with storage_errors(self.folder):
-            file = (self.folder / "locks" / key).open("a")
-        with file:
-            yield _try_lock(file.fileno())
+        with claimed(self.folder / "locks" / key) as ours:
+            yield ours
 
     def _write(self, path: Path, value: Any) -> None:
         content = (to_json(value, indent=1) + "\n").encode("utf-8", "surrogateescape")
@@ -245,14 +244,6 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _unit_path(folder: Path, clip: str, label: str, key: str) -> Path:
     return folder / "units" / safe_name(clip) / f"{safe_name(label)}-{key}.json"
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _plain(value: Any) -> Any:

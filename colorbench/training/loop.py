@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -91,7 +92,7 @@ def train(
 
     Raises:
         UsageError: a batch that can't be shared among the processes, or a device that is not there.
-        StoreError: the folder holds another training or can't be written.
+        StoreError: the folder holds another training, another process trains in it, or it can't be written.
         ColorbenchError: the loss is no number any more.
     """
     place = place or Place()
@@ -122,12 +123,13 @@ def _train(
             remedy="change batch or --devices",
         )
     folder = TrainingFolder(out)
-    if fabric.is_global_zero:
-        folder.declare(name, recipe, task.identity)
-    fabric.barrier()
-    training = _Training(name, task, recipe, folder, fabric, watcher, command, log_every)
-    workers = default_workers(fabric.world_size) if place.workers < 0 else place.workers
-    return training.run(workers, until=min(recipe.steps, place.until or recipe.steps))
+    with folder.alone() if fabric.is_global_zero else nullcontext():
+        if fabric.is_global_zero:
+            folder.declare(name, recipe, task.identity)
+        fabric.barrier()
+        training = _Training(name, task, recipe, folder, fabric, watcher, command, log_every)
+        workers = default_workers(fabric.world_size) if place.workers < 0 else place.workers
+        return training.run(workers, until=min(recipe.steps, place.until or recipe.steps))
 
 
 class _Losses(nn.Module):

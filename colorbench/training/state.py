@@ -6,6 +6,7 @@ log.csv         a row of loss terms now and then
 validation.csv  a row of scores a validation
 validation/     pictures, a folder a validation
 weights/        NAME.safetensors, what the last validation scored
+lock            held while a process trains here
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ import torch
 
 from colorbench.atomic import replacing_file
 from colorbench.errors import StoreError
+from colorbench.locks import claimed
 from colorbench.training.recipe import Recipe
 
 FORMAT = 1
@@ -36,6 +39,22 @@ class TrainingFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.weights = path / "weights"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other processes from training here while the block lasts.
+
+        Raises:
+            StoreError: another one does, or the folder can't be written.
+        """
+        with claimed(self.path / "lock") as ours:
+            if not ours:
+                raise StoreError(
+                    f"another process trains in {self.path}",
+                    wanted="one at a time",
+                    remedy="wait until it ends, or choose another --out",
+                )
+            yield
 
     def declare(self, name: str, recipe: Recipe, task: Mapping[str, object]) -> None:
         """Writes or checks training.json.

@@ -184,6 +184,13 @@ def test_a_folder_of_another_training_is_refused(tmp_path: Path) -> None:
     go(Line(), tmp_path / "run", save_every=7)
 
 
+def test_a_folder_in_which_another_process_trains_is_refused(tmp_path: Path) -> None:
+    with TrainingFolder(tmp_path / "run").alone(), pytest.raises(StoreError, match="another process trains in"):
+        go(Line(), tmp_path / "run")
+    assert not (tmp_path / "run/training.json").exists()
+    assert go(Line(), tmp_path / "run").steps == 30
+
+
 def test_a_damaged_state_is_named_and_not_overwritten(tmp_path: Path) -> None:
     go(Line(), tmp_path / "run")
     file = tmp_path / "run" / "state.pt"
