@@ -12,7 +12,7 @@ does not.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
@@ -22,7 +22,7 @@ from bistnet.features import FLOOR, Embedding, PositionCode, joined, luminance_p
 from bistnet.fusion import fuse
 from bistnet.local import match_locally, positions_of
 from bistnet.refinement import BOUND, Scales, make_refinement
-from bistnet.settings import Settings
+from bistnet.settings import RefinementSettings, Settings
 from colorbench.errors import UsageError
 from colorbench.nets.correspondence import Match, correspond
 from colorbench.nets.encoders import CompactEncoder, Vgg19
@@ -227,6 +227,31 @@ def input_channels(settings: Settings) -> int:
     """
     refinement, references = settings.refinement, settings.fusion.references
     return 3 + references * (refinement.similarity + 2 * refinement.warped) + settings.experts.channels
+
+
+def with_one_reference(network: BiSTNet) -> BiSTNet:
+    """A network of ``fusion.references = 1`` that does what one of two does when it is given no backward reference.
+
+    The forward match then stands in both matches' channels, so the weights of either are added.
+    """
+    settings = replace(network.settings, fusion=replace(network.settings.fusion, references=1))
+    single = BiSTNet(settings)
+    own = single.state_dict()
+    state = {
+        key: weight if weight.shape == own[key].shape else _added(weight, settings.refinement)
+        for key, weight in network.state_dict().items()
+    }
+    single.load_state_dict(state)
+    return single
+
+
+def _added(weight: Tensor, refinement: RefinementSettings) -> Tensor:
+    """A layer on the refinement's input, (N, C, ., .), with the second match's channels added to the first's."""
+    parts, at = [weight[:, :3]], 3
+    for width in (1,) * refinement.similarity + (2,) * refinement.warped:
+        parts.append(weight[:, at : at + width] + weight[:, at + width : at + 2 * width])
+        at += 2 * width
+    return torch.cat((*parts, weight[:, at:]), dim=1)
 
 
 def _enlarge(maps: Tensor, to: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from bistnet.inference import Colorizer
 from bistnet.loading import build_experts
 from bistnet.losses import Weights, bistnet_terms
 from bistnet.method import METHODS, HarnessColorizer
-from bistnet.network import BiSTNet
+from bistnet.network import BiSTNet, with_one_reference
 from bistnet.settings import Settings, load_settings, with_overrides
 from colorbench.config import parse_pairs
 from colorbench.errors import UsageError, WeightsError
@@ -41,7 +41,9 @@ class TrainingSettings(CorpusSettings):
     overrides: tuple[str, ...] = ()
     """Changes of it, each "table.key=value"."""
     begin: str = ""
-    """A checkpoint to begin from; layers of another shape begin from nothing. Empty: all do."""
+    """A checkpoint to begin from; layers of another shape begin from nothing. Empty: all do.
+
+    A network of one reference begins from one of two as what that does with the first alone."""
     vgg: str = ""
     """A file of VGG19's weights, for the perceptual and the contextual term."""
     losses: Weights = field(default_factory=Weights)
@@ -200,7 +202,10 @@ def _graph(settings: TrainingSettings) -> Settings:
 
 def _begin(network: BiSTNet, path: Path) -> None:
     """Takes a checkpoint's weights where shapes are equal; of an input layer of other inputs, nothing."""
-    state = load_checkpoint(path)[0].state_dict()
+    loaded = load_checkpoint(path)[0]
+    if loaded.settings.fusion.references > network.settings.fusion.references:
+        loaded = with_one_reference(loaded)
+    state = loaded.state_dict()
     own: dict[str, Tensor] = network.state_dict()
     fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
     if not fitting:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bistnet.network import BiSTNet, Embedded, Reference, input_channels
+from bistnet.network import BiSTNet, Embedded, Reference, input_channels, with_one_reference
 from bistnet.settings import Settings, load_settings, with_overrides
 from colorbench.errors import UsageError
 
@@ -392,3 +392,20 @@ def test_the_color_map_is_what_the_refinement_begins_with() -> None:
         colored = network.color(l_star, first, second, torch.tensor([0.2, 0.9]), expert_maps(network, l_star))
     for maps in (colored.color_map, *colored.scales):
         torch.testing.assert_close(maps, chroma.expand_as(maps), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [{}, FINE, {"refinement.similarity": False}, {"refinement.warped": False, "refinement.scales": 1}, {**NO_EXPERTS}],
+)
+def test_a_network_of_one_reference_does_what_that_of_two_does_with_the_first_alone(overrides: dict[str, Any]) -> None:
+    both = tiny_network(overrides)
+    single = with_one_reference(both).eval()
+    assert single.settings.fusion.references == 1
+    l_star, position = frames(2), torch.tensor([0.2, 0.9])
+    maps = expert_maps(both, l_star)
+    with torch.no_grad():
+        wanted = both(l_star, reference(both), None, position, maps)
+        found = single(l_star, reference(single), None, position, maps)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-3)
+    assert sum(p.numel() for p in single.parameters()) < sum(p.numel() for p in both.parameters())
