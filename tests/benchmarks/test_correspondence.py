@@ -22,6 +22,7 @@ from skimage import data
 from torch import Tensor
 
 from bistnet.features import Embedding
+from bistnet.local import match_locally, positions_of
 from colorbench.color import rgb_to_lab
 from colorbench.nets.correspondence import Mode, correspond
 from colorbench.nets.encoders import CompactEncoder, Vgg19
@@ -152,6 +153,43 @@ def test_a_clip_s_matching_step_with_two_references(benchmark: BenchmarkFixture)
 
     with torch.inference_mode():
         compare(benchmark, ours, plain, bar=2.5, rounds=3, size="216x384")
+
+
+@pytest.mark.parametrize(("count", "height", "width", "trains", "bar"), [(8, 160, 256, True, 2.0), (1, 224, 384, False, 1.0)])
+def test_matching_in_windows(benchmark: BenchmarkFixture, count: int, height: int, width: int, trains: bool, bar: float) -> None:
+    """5x5 windows at 1/4, against a pass over the maps for each shift: a training step's with its gradient, a frame's without."""
+    query, key, values = (maps.repeat(count, 1, 1, 1) for maps in embedded(height, width, 64))
+    generator = torch.Generator().manual_seed(0)
+    where = positions_of(query) + 0.02 * torch.randn(count, 2, height // 4, width // 4, generator=generator)
+    inputs = [maps.clone().requires_grad_(trains) for maps in (query, key, values, where)]
+
+    def step(match: Callable[..., tuple[Tensor, Tensor]]) -> Tensor:
+        found, similarity = match(*inputs)
+        if trains:
+            (found.square().mean() + similarity.mean()).backward()  # type: ignore[no-untyped-call]
+        return found
+
+    def ours(*maps: Tensor) -> tuple[Tensor, Tensor]:
+        found = match_locally(*maps, radius=2, temperature=0.01)
+        return found.values, found.similarity
+
+    with torch.set_grad_enabled(trains):
+        torch.testing.assert_close(step(ours), step(shifted), rtol=1e-4, atol=1e-3)
+        compare(benchmark, lambda: step(ours), lambda: step(shifted), bar=bar, rounds=7, size=f"{count}x{height}x{width}")
+
+
+def shifted(query: Tensor, key: Tensor, values: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+    """Windows of 5x5 as the formula has them, shift by shift."""
+    rows, columns = query.shape[-2:]
+    reference = torch.cat((key, values), dim=1)
+    carried = F.grid_sample(reference, where.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
+    padded = F.pad(carried, (2, 2, 2, 2), mode="replicate")
+    windows = [padded[..., y : y + rows, x : x + columns] for y in range(5) for x in range(5)]
+    channels = query.shape[1]
+    cosines = torch.stack([(query * window[:, :channels]).sum(dim=1) for window in windows], dim=1)
+    weights = torch.softmax(cosines / 0.01, dim=1)
+    found = torch.stack([weights[:, at : at + 1] * window[:, channels:] for at, window in enumerate(windows)]).sum(dim=0)
+    return found, cosines.amax(dim=1, keepdim=True)
 
 
 def with_flushing(flushed: bool, call: Callable[[], None]) -> None:
