@@ -10,7 +10,7 @@ import torch
 from bistnet.checkpoint import load_checkpoint
 from bistnet.experts import MixedExperts, build_expert
 from bistnet.network import BiSTNet
-from bistnet.settings import ExpertSettings, load_settings
+from bistnet.settings import ExpertSettings, load_settings, with_overrides
 from bistnet.shipped import find_expert, weights_folders
 from colorbench.errors import UsageError, WeightsError
 
@@ -59,6 +59,11 @@ def load_trained(path: Path, *, preset: str | None = None) -> Loaded:
 def build_compact() -> BiSTNet:
     """The preset compact with random weights."""
     return BiSTNet(load_settings("compact"))
+
+
+def build_compact_single() -> BiSTNet:
+    """The preset compact for one reference, with random weights."""
+    return BiSTNet(with_overrides(load_settings("compact"), {"fusion.references": 1}))
 
 
 def build_paper() -> BiSTNet:

@@ -49,9 +49,12 @@ class Bistnet:
         summary: of its card.
         exemplars: fewest and most that it takes.
         stems: names of weights to look for, the preferred first, after a preset's name: "compact-single", "compact".
+        compact: the network of the variant compact.
     """
 
-    def __init__(self, name: str, summary: str, *, exemplars: tuple[int, int | None], stems: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, summary: str, *, exemplars: tuple[int, int | None], stems: Sequence[str], compact: NetworkFacts
+    ) -> None:
         self._stems = tuple(stems)
         self.card = MethodCard(
             name=name,
@@ -73,9 +76,7 @@ class Bistnet:
                     exemplars=exemplars,
                     trained_on=("davis", "bsds500"),
                     weights="in the package",
-                    networks=(
-                        NetworkFacts(name="BiSTNet", build="bistnet.loading:build_compact", parameters=1_606_477, entries=198),
-                    ),
+                    networks=(compact,),
                 ),
                 Variant(
                     name=UNTRAINED,
@@ -241,7 +242,19 @@ def digests(path: Path) -> str:
 
 
 METHODS = (
-    Bistnet("bistnet", "BiSTNet, colors matched and fused between exemplars", exemplars=(2, None), stems=("{}",)),
-    Bistnet("bistnet-single", "BiSTNet from the first exemplar", exemplars=(1, 1), stems=("{}-single", "{}")),
+    Bistnet(
+        "bistnet",
+        "BiSTNet, colors matched and fused between exemplars",
+        exemplars=(2, None),
+        stems=("{}",),
+        compact=NetworkFacts(name="BiSTNet", build="bistnet.loading:build_compact", parameters=1_606_477, entries=198),
+    ),
+    Bistnet(
+        "bistnet-single",
+        "BiSTNet from the first exemplar",
+        exemplars=(1, 1),
+        stems=("{}-single", "{}"),
+        compact=NetworkFacts(name="BiSTNet", build="bistnet.loading:build_compact_single", parameters=1_605_901, entries=198),
+    ),
     OwnBistnet(),
 )

@@ -26,7 +26,7 @@ MAIN_SCORES = {
 
 
 def test_the_networks_and_both_experts_are_there() -> None:
-    assert {"compact", "compact-blend", "compact-edges", "compact-semantics"} <= {path.stem for path in FILES}
+    assert {"compact", "compact-single", "compact-blend", "compact-edges", "compact-semantics"} <= {path.stem for path in FILES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
