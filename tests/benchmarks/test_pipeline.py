@@ -92,6 +92,7 @@ def test_run_beside_decoding_and_the_method(root: Path, tmp_path: Path, benchmar
             clips=CLIPS,
             metrics=["psnr", "ssim", "cdc"],
             out=tmp_path / str(next(numbers)),
+            workers=thread_count(),  # what "auto" is where no test suite sets it to 1
         )
 
     def decode() -> None:
@@ -129,7 +130,13 @@ def test_cores_are_busy_after_the_start(root: Path, tmp_path: Path, benchmark: A
 
     def run() -> None:
         colorbench.run(
-            "gray,flow", dataset="davis", data_root=root, metrics=["psnr", "ssim", "cdc"], out=tmp_path / "run", progress=start
+            "gray,flow",
+            dataset="davis",
+            data_root=root,
+            metrics=["psnr", "ssim", "cdc"],
+            out=tmp_path / "run",
+            workers=thread_count(),
+            progress=start,
         )
 
     benchmark.pedantic(run, rounds=1)
