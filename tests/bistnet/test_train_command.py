@@ -51,7 +51,7 @@ def test_a_network_is_trained_and_the_same_command_finds_it_done(training_root: 
     assert "steps=4" in card.command
     assert str(training_root) not in " ".join(card.command)
     found = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert found == ["log.csv", "state.pt", "training.json", "validation", "validation.csv", "weights"]
+    assert found == ["lock", "log.csv", "state.pt", "training.json", "validation", "validation.csv", "weights"]
     again = give(*command)
     assert again.exit_code == 0
     assert "4 of 4 steps are done already" in again.stderr
