@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -9,6 +10,8 @@ from multiprocessing.util import register_after_fork
 from pathlib import Path
 
 from colorbench.atomic import storage_errors
+
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 
 
 @contextmanager
@@ -32,10 +35,13 @@ def claimed(path: Path) -> Iterator[bool]:
 def _held(descriptor: int) -> bool:
     try:
         import fcntl
-
+    except ImportError:
+        return True
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except (ImportError, OSError):
-        return True
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
     return True
