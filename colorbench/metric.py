@@ -6,7 +6,7 @@ Metrics never read files. ``open`` is called once a run; the scorers it returns 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,6 +35,18 @@ class PairStatistics:
     """Sum over pixels and channels of the squared 8-bit difference."""
     ssim: float
     """Mean SSIM over channels, skimage's uniform 7x7 window; NaN where the frame is smaller than the window."""
+
+
+class FusedPass(Protocol):
+    """Where the pixels are gone over: on the CPU or on a GPU, with the same bits. Safe to call from several threads."""
+
+    def frames(self, frames: Sequence[RgbFrame]) -> list[FrameStatistics]:
+        """Of each of some frames of one size."""
+        ...
+
+    def pairs(self, pairs: Sequence[tuple[RgbFrame, RgbFrame]]) -> list[PairStatistics]:
+        """Of each of some pairs of a truth and a prediction, all of one size."""
+        ...
 
 
 class FramePair(Protocol):

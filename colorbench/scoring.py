@@ -16,7 +16,7 @@ import numpy as np
 from colorbench.errors import MethodError
 from colorbench.footage import Footage
 from colorbench.luminance import LUMINANCE_TOLERANCE, check_kept, luminance_in_strips, median_difference
-from colorbench.metric import ClipEvidence, ClipScorer, FrameScorer, FrameStatistics, PairStatistics
+from colorbench.metric import ClipEvidence, ClipScorer, FrameScorer, FrameStatistics, FusedPass, PairStatistics
 from colorbench.truth_memo import TruthMemo
 from colorbench.types import MethodCard, MetricCard, RgbFrame, Score
 
@@ -94,6 +94,7 @@ def take_frames(
     metrics: Sequence[OpenMetric],
     memo: TruthMemo,
     executor: ThreadPoolExecutor,
+    fused: FusedPass | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Callable[[], ClipScores]:
     """Takes all that a method yields for a clip; metrics are computed in ``executor``'s threads meanwhile.
@@ -105,6 +106,7 @@ def take_frames(
         metrics: opened metrics; those with a reason become scores without a value.
         memo: what is already known of this clip's truth; filled for the next method.
         executor: threads of the metrics; ``frames`` must not be produced in them.
+        fused: where pixels are gone over; the CPU unless given.
         advance: called with 1 for each frame that arrived.
 
     Returns:
@@ -117,22 +119,21 @@ def take_frames(
     step = 1 if card.luminance == "kept" else math.ceil(len(footage.scored) / _SAMPLES)
     looked_at = set(footage.scored[::step])
     frame_metrics = {m.card.name: cast(FrameScorer, m.scorer) for m in metrics if m.card.per_frame and m.scorer is not None}
+    passing = fused or _cpu_pass()
     waiting: deque[Future[list[_Scored]]] = deque()
     results: list[_Scored] = []
 
     def scored_batch(batch: Sequence[tuple[int, RgbFrame, RgbFrame]]) -> list[_Scored]:
-        return [scored_frame(*item) for item in batch]
+        new = {index: truth for index, truth, _ in batch if index not in memo.statistics}
+        memo.statistics.update(zip(new, passing.frames(tuple(new.values())), strict=True))
+        found = passing.pairs([(truth, prediction) for _, truth, prediction in batch])
+        return [scored_pair(_Pair(*item, statistics, memo)) for item, statistics in zip(batch, found, strict=True)]
 
-    def scored_frame(index: int, truth: RgbFrame, prediction: RgbFrame) -> _Scored:
-        from colorbench.metrics.fused import measure_frame, measure_pair
-
-        if index not in memo.statistics:
-            memo.statistics[index] = measure_frame(truth)
-        pair = _Pair(index, truth, prediction, measure_pair(truth, prediction), memo)
+    def scored_pair(pair: _Pair) -> _Scored:
         values = {name: scorer.score_frame(pair) for name, scorer in frame_metrics.items()}
-        error = _luminance_error(footage, pair) if index in looked_at else None
+        error = _luminance_error(footage, pair) if pair.index in looked_at else None
         if error is not None and card.luminance == "kept":
-            check_kept(error, clip=footage.name, index=index)
+            check_kept(error, clip=footage.name, index=pair.index)
         return _Scored(pair.statistics.prediction, values, error)
 
     def finish() -> ClipScores:
@@ -158,6 +159,12 @@ def take_frames(
             advance(1)
         waiting.append(executor.submit(scored_batch, batch))
     return finish
+
+
+def _cpu_pass() -> FusedPass:
+    from colorbench.metrics.fused import CpuPass
+
+    return CpuPass()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from colorbench.errors import ColorbenchError
 from colorbench.footage import Footage
 from colorbench.keeping import kept_frames
 from colorbench.method import Colorizer
+from colorbench.metric import FusedPass
 from colorbench.plan import Plan, Unit
 from colorbench.planned_method import PlannedMethod
 from colorbench.scoring import ClipScores, OpenMetric, TruthMemo, take_frames
@@ -45,6 +46,7 @@ class Workshop:
         self.plan, self.executor = plan, executor
         self._colorizers: dict[str, Colorizer] = {}
         self._metrics: dict[str, tuple[OpenMetric, ...]] = {}
+        self._passes: dict[str, FusedPass] = {}
         self._origins: dict[str, Mapping[str, Any]] = {}
 
     def color(self, unit: Unit, footage: Footage, memo: TruthMemo, *, advance: Callable[[int], None]) -> Callable[[], Made]:
@@ -85,6 +87,7 @@ class Workshop:
                 metrics=self._open_metrics(method.device),
                 memo=memo,
                 executor=self.executor,
+                fused=self._fused_pass(method.device),
                 advance=advance,
             )
             return partial(self._finished, unit, footage, exemplars, scored, stack.pop_all(), cost)
@@ -141,6 +144,13 @@ class Workshop:
                 OpenMetric(m.metric.card, None if m.reason else m.metric.open(device=device), m.reason) for m in self.plan.metrics
             )
         return self._metrics[device]
+
+    def _fused_pass(self, device: str) -> FusedPass:
+        if device not in self._passes:
+            from colorbench.metrics.fused import open_pass
+
+            self._passes[device] = open_pass(device)
+        return self._passes[device]
 
 
 def failure(plan: Plan, unit: Unit, error: Exception, *, origin: Mapping[str, Any] | None = None) -> Made:

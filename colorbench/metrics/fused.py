@@ -1,4 +1,4 @@
-"""One compiled pass over the pixels for all that PSNR, SSIM, CDC and colorfulness need of them.
+"""One compiled pass over the pixels for all that PSNR, SSIM, CDC and colorfulness need of them; metrics/gpu_pass.py has its twin.
 
 Window sums of 8-bit values are integers, so they are kept as integers: exact, and therefore equal on every machine. Four
 running column sums over 7 rows are enough, of x, y, (x - y)^2 and xy, because x^2 + y^2 = (x - y)^2 + 2xy. A row that enters is
@@ -16,12 +16,15 @@ to fused multiply-add is allowed because every product it can touch is an exact 
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Sequence
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorbench.compiled import compiled
-from colorbench.metric import FrameStatistics, PairStatistics
+from colorbench.metric import FrameStatistics, FusedPass, PairStatistics
 from colorbench.metrics.frame_checks import checked_frame, checked_pair
 from colorbench.types import RgbFrame
 
@@ -29,9 +32,9 @@ WINDOW = 7
 """Side of SSIM's uniform window."""
 
 _N = WINDOW * WINDOW
-_C1 = _N * _N * (0.01 * 255.0) ** 2
-_C2 = _N * (_N - 1) * (0.03 * 255.0) ** 2
-_REACH = 3 * (WINDOW - 1)
+C1 = _N * _N * (0.01 * 255.0) ** 2
+C2 = _N * (_N - 1) * (0.03 * 255.0) ** 2
+REACH = 3 * (WINDOW - 1)
 """Interleaved values between the first and the last column of a window."""
 
 _compiled = compiled(error_model="numpy", fastmath={"contract"})
@@ -72,7 +75,7 @@ def measure_pair(truth: RgbFrame, prediction: RgbFrame) -> PairStatistics:
     truth, prediction = checked_pair(truth, prediction)
     height, width, _ = truth.shape
     columns = 3 * width
-    windows = max(columns - _REACH, 0)
+    windows = max(columns - REACH, 0)
     error, total = _compare(
         truth.reshape(height, columns),
         prediction.reshape(height, columns),
@@ -90,6 +93,39 @@ def measure_pair(truth: RgbFrame, prediction: RgbFrame) -> PairStatistics:
     )
 
 
+class CpuPass:
+    """Satisfies colorbench.metric.FusedPass in the thread that calls."""
+
+    def frames(self, frames: Sequence[RgbFrame]) -> list[FrameStatistics]:
+        return [measure_frame(frame) for frame in frames]
+
+    def pairs(self, pairs: Sequence[tuple[RgbFrame, RgbFrame]]) -> list[PairStatistics]:
+        return [measure_pair(truth, prediction) for truth, prediction in pairs]
+
+
+def open_pass(device: str) -> FusedPass:
+    """The pass that runs where a method runs, if kernels can be compiled for that device; else the CPU's, with the same results.
+
+    Args:
+        device: as torch names it.
+
+    Warns:
+        UserWarning: Triton is there and can't compile.
+    """
+    if device.startswith("cuda") and find_spec("triton") is not None:
+        from colorbench.metrics.gpu_pass import GpuPass
+
+        black = np.zeros((WINDOW, WINDOW, 3), np.uint8)
+        try:
+            found = GpuPass(device)
+            found.pairs([(black, black)])
+        except Exception as error:  # noqa: BLE001 - Triton needs a C compiler, headers, a driver it knows, and fails as each of them does
+            warnings.warn(f"PSNR, SSIM and CDC are computed on the CPU, as Triton does not work: {error}", stacklevel=2)
+        else:
+            return found
+    return CpuPass()
+
+
 def _frame_statistics(frame: RgbFrame) -> FrameStatistics:
     height, width, _ = frame.shape
     counts = np.zeros((2, 3 * 256), np.int64)
@@ -97,6 +133,15 @@ def _frame_statistics(frame: RgbFrame) -> FrameStatistics:
     return FrameStatistics(
         histogram=counts.sum(axis=0).reshape(3, 256), opponent=(int(rg), int(rg_squares), int(yb), int(yb_squares))
     )
+
+
+@_compiled
+def total_of(quotients: NDArray[np.float64]) -> float:
+    """The sum of (n,) columns, one after the other."""
+    total = 0.0
+    for j in range(quotients.size):
+        total += quotients[j]
+    return total
 
 
 @_compiled
@@ -126,10 +171,7 @@ def _compare(
                 _windows(small[k], small_windows[k])
                 _windows(large[k], large_windows[k])
             _add_quotients(small_windows[0], small_windows[1], large_windows[0], large_windows[1], quotients)
-    total = 0.0
-    for j in range(quotients.size):
-        total += quotients[j]
-    return error, total
+    return error, total_of(quotients)
 
 
 @_compiled
@@ -181,7 +223,7 @@ def _add_quotients(
         q = sx * sx + sy * sy
         v = cross - p
         w = _N * np.float64(window_d[j]) + (cross - q)
-        quotients[j] += ((p + _C1) * (v + _C2)) / ((q + _C1) * (w + _C2))
+        quotients[j] += ((p + C1) * (v + C2)) / ((q + C1) * (w + C2))
 
 
 @_compiled

@@ -57,7 +57,7 @@ class _Psnr:
     def unavailable(self) -> str:
         return ""
 
-    def open(self, *, device: str) -> _Psnr:  # noqa: ARG002 - computed on the CPU, wherever the method runs
+    def open(self, *, device: str) -> _Psnr:  # noqa: ARG002 - it reads what the fused pass has found
         return self
 
     def score_frame(self, pair: FramePair) -> float:

@@ -56,7 +56,7 @@ class _Ssim:
     def unavailable(self) -> str:
         return ""
 
-    def open(self, *, device: str) -> _Ssim:  # noqa: ARG002 - computed on the CPU, wherever the method runs
+    def open(self, *, device: str) -> _Ssim:  # noqa: ARG002 - it reads what the fused pass has found
         return self
 
     def score_frame(self, pair: FramePair) -> float:

@@ -103,6 +103,19 @@ def test_ssim_with_all_else_the_pass_finds(benchmark: BenchmarkFixture, pairs: P
     compare(benchmark, over(pairs, measure_pair), reference, bar=10.0, calls=20)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("scale", [1, 5], ids=["384x224", "1920x1120"])
+def test_the_pass_on_a_gpu(benchmark: BenchmarkFixture, pairs: Pairs, scale: int) -> None:
+    """Four pairs, from and to the CPU's memory, against one thread of the CPU."""
+    from colorbench.metrics.fused import CpuPass, open_pass
+
+    grain = np.ones((scale, scale, 1), np.uint8)
+    batch = [(np.kron(x, grain), np.kron(y, grain)) for x, y in pairs[::10]]
+    gpu, cpu = open_pass("cuda"), CpuPass()
+    assert not isinstance(gpu, CpuPass)
+    compare(benchmark, lambda: gpu.pairs(batch), lambda: cpu.pairs(batch), bar=1.0, calls=4)
+
+
 def test_psnr_alone(benchmark: BenchmarkFixture, pairs: Pairs) -> None:
     from skimage.metrics import peak_signal_noise_ratio
 
