@@ -1,11 +1,12 @@
 """The report of a grid of trainings: Table 2 of the paper as it comes out here, beside the figures that the paper prints.
 
-table.md          a row a cell, paired with the full model, with notes; below, other metrics and the difference of each seed
-table.tex         the first for a paper
-table.csv         the first unrounded, with bounds
-details.csv       the second
-psnr-cdc.*        the plot of the cells, and its data
-strips/NAME.png   pictures side by side, as Figures 7 and 8
+table.md              a row a cell, paired with the full model, with notes; below, other metrics and the difference of each seed
+table.tex             the first for a paper
+table.csv             the first unrounded, with bounds
+details.csv           the second
+psnr-cdc.*            the plot of the cells, and its data
+METRIC-difference.*   what each cell loses against the full model, and its data
+strips/NAME.png       pictures side by side, as Figures 7 and 8
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from colorbench.summary import TRUTH, Pooled, Row, Summary
 from colorbench.types import MetricCard
 from reports.ablation_strips import write_cell_strips
 from reports.csv_table import csv_table
-from reports.figures import write_figures
+from reports.figures import write_differences, write_figures
 from reports.grid import ARROWS, DASH, DIFFERS, Cell, Column, Grid, format_value
 from reports.labels import shown
 from reports.latex import latex
@@ -62,6 +63,7 @@ def write_ablation(path: Path) -> AblationTable:
         with replacing_file(path / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     write_figures(as_summary(table), path)
+    write_differences(table, path, PAIRED)
     write_cell_strips(folder, stored)
     return table
 

@@ -1,9 +1,10 @@
 """Figures of a run, drawn for a column of 8 cm, each with its data as CSV.
 
-psnr-cdc         PSNR against CDC, the paper's Figure 5
-METRIC-frame     a metric against the frame
-METRIC-distance  a metric against the distance to the nearest exemplar
-cost-psnr        PSNR against seconds a frame
+psnr-cdc           PSNR against CDC, the paper's Figure 5
+METRIC-frame       a metric against the frame
+METRIC-distance    a metric against the distance to the nearest exemplar
+cost-psnr          PSNR against seconds a frame
+METRIC-difference  of a grid of trainings: a metric minus the full model's
 
 The same run gives the same bytes with one matplotlib; docs/design/figures.md has the reasons for what is drawn how.
 """
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorbench.ablation_table import AblationTable
 from colorbench.results import Results
 from colorbench.summary import Summary, frame_scores, summarize
 
@@ -37,6 +39,19 @@ def write_figures(summary: Summary, folder: Path, results: Results | None = None
 
     drawing = psnr_cdc(summary, results)
     return write_drawing(drawing, folder, formats=("svg", "png")) if drawing else ()
+
+
+def write_differences(table: AblationTable, folder: Path, metrics: Sequence[str]) -> tuple[Path, ...]:
+    """Writes METRIC-difference.svg, .png and .csv of the metrics in which a grid has something to compare.
+
+    Raises:
+        StoreError: the folder can't be written.
+    """
+    from reports.figures.differences import differences
+    from reports.figures.drawing import write_drawing
+
+    found = [drawing for metric in metrics if (drawing := differences(table, metric))]
+    return tuple(path for drawing in found for path in write_drawing(drawing, folder, formats=("svg", "png")))
 
 
 def write_all_figures(results: Results, folder: Path, *, formats: Sequence[str] = ("pdf", "svg", "png")) -> tuple[Path, ...]:

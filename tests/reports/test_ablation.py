@@ -6,7 +6,7 @@ import csv
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,13 @@ from colorbench.ablation import GRAY, TRUTH, GridFolder, StoredCell, StoredGrid,
 from colorbench.errors import StoreError
 from colorbench.images import write_png
 from colorbench.protocol import PRESETS
+from colorbench.statistics import Interval
 from colorbench.store import Store, UnitRecord, to_json, unit_key
 from colorbench.types import Direction, MetricCard, Score
 from reports.ablation import ablation_record, write_ablation
 from reports.ablation_strips import montage
+from reports.figures.differences import differences
+from reports.figures.drawing import write_drawing
 from reports.grid import DASH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,6 +165,32 @@ def test_the_plot_has_the_cells_that_are_scored(tmp_path: Path) -> None:
     assert float(points["full"]["cdc"]) == pytest.approx(0.0031)
     assert float(points["truth"]["cdc"]) == 0.0041
     assert (tmp_path / "psnr-cdc.svg").exists()
+
+
+def test_the_differences_are_drawn_with_each_seed_and_the_papers(tmp_path: Path) -> None:
+    write_ablation(stored(tmp_path).path)
+    with (tmp_path / "psnr-difference.csv").open(encoding="utf-8", newline="") as stream:
+        (bare,) = csv.DictReader(stream)
+    assert bare["label"] == "w/o | masks"
+    assert float(bare["difference"]) == pytest.approx(-0.55)
+    assert float(bare["difference_low"]) < -0.55 < float(bare["difference_high"])
+    assert [float(bare[name]) for name in ("paper", "seed_0", "seed_1")] == pytest.approx([-3.79, -0.75, -0.35])
+    drawn = (tmp_path / "psnr-difference.svg").read_text()
+    assert "w/o | masks" in drawn
+    assert (tmp_path / "cdc-difference.png").exists()
+
+
+def test_differences_can_be_drawn_without_intervals_published_figures_or_plain_names(tmp_path: Path) -> None:
+    table = write_ablation(stored(tmp_path).path)
+    bare = table.rows[0]
+    lone = replace(bare.versus["psnr"], over_pairs=replace(bare.versus["psnr"].over_pairs, interval=Interval(None, None)))
+    cell = replace(bare.cell, title="$\\frac{1", paper={})
+    odd = replace(table, rows=(replace(bare, cell=cell, versus={"psnr": lone}), *table.rows[1:]))
+    drawing = differences(odd, "psnr")
+    assert drawing is not None
+    assert drawing.data.paper.isna().all()
+    assert all(path.stat().st_size > 0 for path in write_drawing(drawing, tmp_path, formats=("svg", "png")))
+    assert differences(replace(table, rows=table.rows[1:2]), "psnr") is None
 
 
 def test_without_the_full_model_the_table_says_so(tmp_path: Path) -> None:
