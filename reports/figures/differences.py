@@ -69,7 +69,7 @@ def _draw(data: pd.DataFrame, card: MetricCard) -> Figure:
     axes.set_ylim(len(data) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 5, 10)))
     axes.set_xlabel(f"{metric_name(card)}, minus the full model's")
     entries: list[tuple[Artist, str]] = [
         (Line2D([], [], **{**_MEAN, "linestyle": "-", "linewidth": 1.0}), "mean, 95% interval"),
