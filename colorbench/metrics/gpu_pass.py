@@ -10,16 +10,18 @@ import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from colorbench.metric import FrameStatistics, PairStatistics
 from colorbench.metrics.frame_checks import checked_frame, checked_pair
 from colorbench.metrics.fused import C1, C2, REACH, WINDOW, total_of
 from colorbench.types import RgbFrame
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _COLUMNS = 128
 _PIXELS = 1024
@@ -41,6 +43,8 @@ class GpuPass:
     """
 
     def __init__(self, device: str) -> None:
+        import torch
+
         from colorbench import triton_kernels
 
         self._kernels, self._device = triton_kernels, torch.device(device)
@@ -84,14 +88,20 @@ class GpuPass:
         return found
 
     def _streaming(self) -> AbstractContextManager[object]:
+        import torch
+
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
     def _sent(self, frames: Sequence[RgbFrame]) -> Tensor:
         """(N, H, W, 3) uint8 on the device."""
+        import torch
+
         return torch.from_numpy(np.stack(frames)).to(self._device)
 
     def _compare(self, truth: Tensor, prediction: Tensor) -> list[tuple[int, float]]:
         """Squared error and mean SSIM of each pair."""
+        import torch
+
         n, height, width, _ = truth.shape
         columns = 3 * width
         windows = max(columns - REACH, 0)
@@ -105,6 +115,8 @@ class GpuPass:
         return list(zip(errors.sum(dim=1).tolist(), ssims, strict=True))
 
     def _count(self, frames: Tensor) -> list[FrameStatistics]:
+        import torch
+
         n, height, width, _ = frames.shape
         pixels = height * width
         programs = -(-pixels // _PIXELS)

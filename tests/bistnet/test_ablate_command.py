@@ -50,8 +50,9 @@ def test_a_grid_is_trained_and_the_same_command_only_reads_it(small: list[str], 
     assert "average@0: PSNR held-out " in first.stderr
     found = sorted(path.name for path in (tmp_path / "grid").iterdir())
     assert found == [
-        "details.csv", "evaluation", "grid.json", "pictures", "psnr-cdc.csv", "psnr-cdc.png", "psnr-cdc.svg", "table.csv",
-        "table.md", "table.tex", "trainings",
+        "cdc-difference.csv", "cdc-difference.png", "cdc-difference.svg", "details.csv", "evaluation", "grid.json", "pictures",
+        "psnr-cdc.csv", "psnr-cdc.png", "psnr-cdc.svg", "psnr-difference.csv", "psnr-difference.png", "psnr-difference.svg",
+        "table.csv", "table.md", "table.tex", "trainings",
     ]  # fmt: skip
     again = give(*small, "--json")
     assert again.exit_code == 0

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Each module may import those before it. Folders stand for all modules in them; those in one folder may import each other.
 ORDER = """
-errors records types compiled cache digest atomic locks manifest weights_file color nets
+errors records types compiled triton_kernels cache digest atomic locks manifest weights_file color nets
 truncation png images yuv frame_source pictures video video_writer read_ahead frames shots exemplars
 protocol demo dataset datasets method gray_picture metric metrics compat registry provenance footage shot_clip determinism
 carrying filling
