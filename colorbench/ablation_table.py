@@ -66,6 +66,12 @@ class AblationTable:
     signature: str
     """Of protocol and data."""
 
+    def published_difference(self, row: AblationRow, metric: str) -> float | None:
+        """What the paper prints for a cell minus what it prints for the full model; None for the latter, or if one lacks."""
+        full = next((other.cell.paper.get(metric) for other in self.rows if other.cell.name == self.grid.base), None)
+        value = row.cell.paper.get(metric)
+        return None if value is None or full is None or row.cell.name == self.grid.base else value - full
+
 
 def tabulate(grid: StoredGrid, results: Results) -> AblationTable:
     """Rows of a grid from the scores of its trainings, as far as they go."""

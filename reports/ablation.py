@@ -171,7 +171,6 @@ def _mean(card: MetricCard) -> _Laid:
 
 def _paired(card: MetricCard, table: AblationTable) -> list[_Laid]:
     """Mean, difference, p, and the paper's figure and difference where it has any."""
-    full = next((row.cell.paper.get(card.name) for row in table.rows if row.cell.name == table.grid.base), None)
 
     def difference(row: AblationRow) -> Cell:
         versus = row.versus.get(card.name)
@@ -198,10 +197,8 @@ def _paired(card: MetricCard, table: AblationTable) -> list[_Laid]:
         return Cell(format_value(value, card), value)
 
     def paper_difference(row: AblationRow) -> Cell:
-        value = row.cell.paper.get(card.name)
-        if value is None or full is None or row.cell.name == table.grid.base:
-            return Cell(DASH)
-        return Cell(_signed(value - full, card), value - full)
+        value = table.published_difference(row, card.name)
+        return Cell(DASH) if value is None else Cell(_signed(value, card), value)
 
     name = card.name
     laid: list[_Laid] = [

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from colorbench.ablation_table import AblationTable
 from colorbench.types import MetricCard
 from reports.figures.drawing import Drawing
-from reports.figures.style import LANDMARK, WIDTH, legend_below, metric_name, name_of
+from reports.figures.style import LANDMARK, legend_below, metric_name, name_of, new_axes
 
 _ROW = 0.19
 """Inches."""
@@ -39,24 +39,21 @@ def differences(table: AblationTable, metric: str) -> Drawing | None:
 
 
 def _data(table: AblationTable, metric: str) -> pd.DataFrame:
-    full = next((row.cell.paper.get(metric) for row in table.rows if row.cell.name == table.grid.base), None)
     rows = []
     for row in table.rows:
-        versus, paper = row.versus.get(metric), row.cell.paper.get(metric)
+        versus = row.versus.get(metric)
         if versus is None or versus.over_pairs.mean is None:
             continue
         interval = versus.over_pairs.interval
-        published = None if paper is None or full is None else paper - full
         own = {"label": row.cell.title, "difference": versus.over_pairs.mean, "difference_low": interval.low}
-        own |= {"difference_high": interval.high, "paper": published}
+        own |= {"difference_high": interval.high, "paper": table.published_difference(row, metric)}
         rows.append(own | {f"seed_{seed}": versus.by_seed.get(seed) for seed in table.grid.seeds})
     data = pd.DataFrame(rows)
     return data.astype({name: "float64" for name in data.columns if name != "label"})
 
 
 def _draw(data: pd.DataFrame, card: MetricCard) -> Figure:
-    figure = Figure(figsize=(WIDTH, 0.9 + _ROW * len(data)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = new_axes(0.9 + _ROW * len(data))
     axes.axvline(0.0, color=LANDMARK, linewidth=0.8, linestyle="--", zorder=1)
     seeds = [name for name in data.columns if str(name).startswith("seed_")]
     for y, row in enumerate(data.to_dict("records")):
