@@ -45,7 +45,7 @@ def _missing() -> str:
 
 def _identity(settings: Settings) -> str:
     """The files, and the flow's version where there is one."""
-    from colorbench.digest import file_digest
+    from colorbench.files.digest import file_digest
 
     model, _ = parse_settings(settings)
     vgg, checkpoint = _vgg(), _checkpoint(model)

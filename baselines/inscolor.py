@@ -68,7 +68,7 @@ def _given(settings: Settings) -> BoxesFile | None:
 
 def _given_identity(settings: Settings) -> str:
     """Of the file of boxes; empty where there is none."""
-    from colorbench.digest import file_digest
+    from colorbench.files.digest import file_digest
 
     return f"boxes {file_digest(Path(settings['boxes']))}" if settings["boxes"] else ""
 
@@ -80,7 +80,7 @@ def _detector_missing() -> str:
 
 
 def _detector_identity() -> str:
-    from colorbench.digest import file_digest
+    from colorbench.files.digest import file_digest
     from colorbench.weights import require_weights
 
     return f"detector {file_digest(require_weights(DETECTOR))} torchvision {version('torchvision')}"

@@ -91,7 +91,7 @@ def _flow_identity(flow: FlowName) -> str:
 
         return f"flow dis {cv2.__version__}"
     if flow == "raft":
-        from colorbench.digest import file_digest
+        from colorbench.files.digest import file_digest
         from colorbench.metrics.backbones import find_backbone
         from colorbench.training.optical_flow import RAFT_FILES
 

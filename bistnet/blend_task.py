@@ -18,8 +18,8 @@ from bistnet.method import digests
 from bistnet.shipped import find_network
 from bistnet.tracked_method import CARD, NETWORK
 from bistnet.tracking import TrackedColorizer
-from colorbench.digest import file_digest
 from colorbench.errors import DatasetError, UsageError, WeightsError
+from colorbench.files.digest import file_digest
 from colorbench.frames import natural_key
 from colorbench.training.task import Batch, Provenance, Sample, Terms
 from colorbench.training.validation import score_colorizer

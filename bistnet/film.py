@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, cast
 
 from bistnet.encoding import Encoding
 from bistnet.timeline import Look, Timeline
-from colorbench.atomic import replacing_file
 from colorbench.errors import FramesError
+from colorbench.files.atomic import replacing_file
 
 if TYPE_CHECKING:
     import numpy as np

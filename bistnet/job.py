@@ -15,8 +15,8 @@ from bistnet.output import RECORD
 from bistnet.placing import Rule
 from bistnet.shipped import find_network, weights_folders
 from colorbench import __version__
-from colorbench.digest import file_digest
 from colorbench.errors import ColorbenchError, UsageError
+from colorbench.files.digest import file_digest
 from colorbench.frames import content_digest
 from colorbench.likeness import ALIKE
 from colorbench.shots import DETECTION

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from bistnet.options import Options
 from bistnet.shipped import find_expert, find_network, weights_folders
-from colorbench.digest import file_digest
 from colorbench.errors import MethodError, UsageError
+from colorbench.files.digest import file_digest
 from colorbench.method import GrayClip, require_exemplars
 from colorbench.types import Exemplar, MethodCard, NetworkFacts, RgbFrame, Setting, Variant
 

@@ -9,7 +9,7 @@ _SUFFIXES = (".safetensors", ".pth", ".pt")
 
 def weights_folders() -> tuple[Path, Path]:
     """The package's folder, then the machine's."""
-    from colorbench.cache import cache_root
+    from colorbench.files.cache import cache_root
 
     return _package_folder(), cache_root() / "weights"
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from bistnet.method import PAPER, WORKING, digests, parse_options
 from bistnet.shipped import find_network, weights_folders
-from colorbench.digest import file_digest
 from colorbench.errors import WeightsError
+from colorbench.files.digest import file_digest
 from colorbench.network_method import NetworkMethod, Way
 from colorbench.types import MethodCard, NetworkFacts, Variant
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bistnet.fusion import Span
-from colorbench.atomic import replacing_file, storage_errors
 from colorbench.errors import StoreError, UsageError
+from colorbench.files.atomic import replacing_file, storage_errors
 
 PIECE = 240
 """Frames of the longest piece: what a killed job loses at most."""

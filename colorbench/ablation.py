@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from colorbench.atomic import replacing_file
 from colorbench.errors import StoreError
+from colorbench.files.atomic import replacing_file
 from colorbench.results import Results, read_results
 from colorbench.store import to_json
 

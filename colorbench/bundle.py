@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colorbench.archives import unpack
-from colorbench.atomic import replacing_file
 from colorbench.errors import ColorbenchError, StoreError, UsageError, WeightsError
+from colorbench.files.archives import unpack
+from colorbench.files.atomic import replacing_file
 from colorbench.results import Results, read_results
 from colorbench.store import KEY_DIGITS, read_json, to_json
 

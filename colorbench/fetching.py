@@ -12,11 +12,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from colorbench.archives import archive_kind, unpack
-from colorbench.atomic import storage_errors
 from colorbench.downloads import DownloadFailure, Partial, Patience, Watcher, Wish, download
 from colorbench.errors import UsageError, WeightsError
-from colorbench.locks import claimed
+from colorbench.files.archives import archive_kind, unpack
+from colorbench.files.atomic import storage_errors
+from colorbench.files.locks import claimed
 from colorbench.manifest import WeightsEntry, load_manifest, select_entries
 from colorbench.pins import Origin, Pin, PinnedFile, describe_file, pin_path, read_pin, write_pin
 from colorbench.verification import Verdict, file_digests, verify

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.atomic import replacing_file
 from colorbench.errors import FramesError
+from colorbench.files.atomic import replacing_file
 from colorbench.truncation import TIFF, picture_shortfall
 from colorbench.types import RgbFrame
 

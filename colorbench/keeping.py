@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-from colorbench.atomic import replacing_folder
+from colorbench.files.atomic import replacing_folder
 from colorbench.frames import write_png, write_video
 from colorbench.types import RgbFrame
 

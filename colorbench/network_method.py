@@ -44,7 +44,7 @@ def released(
         return weights_missing(entry)
 
     def identity(settings: Settings) -> str:
-        from colorbench.digest import file_digest
+        from colorbench.files.digest import file_digest
         from colorbench.weights import require_weights
 
         digests = [file_digest(require_weights(entry, name)) for name in files or ("",)]

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from colorbench.atomic import replacing_file
 from colorbench.errors import UsageError, WeightsError
+from colorbench.files.atomic import replacing_file
 from colorbench.records import record_from
 
 Origin = Literal["published", "first download", "added by hand", "found"]

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from colorbench.atomic import replacing_file
 from colorbench.errors import StoreError
+from colorbench.files.atomic import replacing_file
 
 _RECORDS = ("units", "provenance", "run.json")
 

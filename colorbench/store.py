@@ -24,9 +24,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from colorbench.atomic import replacing_file, storage_errors
 from colorbench.errors import StoreError
-from colorbench.locks import claimed
+from colorbench.files.atomic import replacing_file, storage_errors
+from colorbench.files.locks import claimed
 from colorbench.protocol import protocol_fields
 from colorbench.remote import Mirror
 from colorbench.types import Protocol, Score

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
-from colorbench.atomic import replacing_file
 from colorbench.errors import FramesError
+from colorbench.files.atomic import replacing_file
 from colorbench.types import RgbFrame
 
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from colorbench.atomic import replacing_file
 from colorbench.errors import UsageError, WeightsError
+from colorbench.files.atomic import replacing_file
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -17,8 +17,8 @@ from typing import Any
 
 from colorbench.ablation import GridFolder
 from colorbench.ablation_table import AblationRow, AblationTable, Versus, tabulate
-from colorbench.atomic import replacing_file
 from colorbench.errors import StoreError
+from colorbench.files.atomic import replacing_file
 from colorbench.statistics import ALPHA, LEVEL, smallest_p
 from colorbench.summary import TRUTH, Pooled, Row, Summary
 from colorbench.types import MetricCard

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorbench.ablation import GRAY, TRUTH, GridFolder, StoredGrid
-from colorbench.atomic import replacing_file
+from colorbench.files.atomic import replacing_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from colorbench.atomic import replacing_file, storage_errors
+from colorbench.files.atomic import replacing_file, storage_errors
 from colorbench.gate import Comparison, GateReport
 from colorbench.gate_command import undecided
 from colorbench.store import to_json

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from colorbench.atomic import replacing_file
+from colorbench.files.atomic import replacing_file
 from colorbench.inspection.inspect import Inspection
 from colorbench.inspection.measure import MeasureCard
 from colorbench.inspection.meter import FRAME_CARDS

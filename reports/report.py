@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorbench.atomic import replacing_file
 from colorbench.errors import ColorbenchError, DatasetError, FramesError, UnknownNameError
+from colorbench.files.atomic import replacing_file
 from colorbench.results import Results
 from colorbench.summary import summarize
 from reports.clip_frames import saved_labels

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from colorbench.atomic import replacing_file
+from colorbench.files.atomic import replacing_file
 from colorbench.remote import Mirror
 from colorbench.store import to_json
 from reports.figures import write_figures

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorbench.atomic import replacing_file
 from colorbench.errors import FramesError, StoreError
+from colorbench.files.atomic import replacing_file
 from colorbench.results import Results
 from colorbench.store import safe_name
 from colorbench.types import RgbFrame

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorbench.atomic import replacing_file
 from colorbench.errors import FramesError
+from colorbench.files.atomic import replacing_file
 from colorbench.results import Results
 from colorbench.store import safe_name
 from colorbench.types import RgbFrame

@@ -36,7 +36,7 @@ def compact_way(method: str, load: Callable[[Path, str], Colorizer], *, beside: 
         return "" if path.is_file() else f"no {path.name} in the package: train it with colorbench train {method}"
 
     def identity(settings: object) -> str:  # noqa: ARG001 - compact networks have none
-        from colorbench.digest import file_digest
+        from colorbench.files.digest import file_digest
 
         return file_digest(compact_file(method)) + (f" {beside()}" if beside else "")
 

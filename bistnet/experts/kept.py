@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bistnet.experts.expert import FrozenExpert, MixedExperts
-from colorbench.atomic import replacing_file
+from colorbench.files.atomic import replacing_file
 
 
 class KeptExperts(MixedExperts):

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from bistnet.experts.expert import Expert
 from bistnet.experts.maps_file import DamagedError, Entry, Header, check_maps, read_frame, write_maps
-from colorbench.atomic import replacing_file
-from colorbench.cache import cache_root
 from colorbench.errors import UsageError
+from colorbench.files.atomic import replacing_file
+from colorbench.files.cache import cache_root
 from colorbench.types import LStar
 
 QUANTIZATION_ERROR = 1 / 510

@@ -56,8 +56,8 @@ class Demo:
             StoreError: the cache can't be written.
             DatasetError: the clips made here are not those of this version, or the cache was changed.
         """
-        from colorbench.cache import cache_root
         from colorbench.demo.scenes import SCENES
+        from colorbench.files.cache import cache_root
 
         if split not in {None, *self.card.splits}:
             raise UnknownNameError("split of dataset 'demo':", str(split), self.card.splits)
@@ -94,8 +94,8 @@ def _make(scenes: Sequence[Scene], place: Path) -> None:
 
 
 def _make_clip(scene: Scene, photographs: Photographs, folder: Path) -> None:
-    from colorbench.atomic import replacing_folder
     from colorbench.demo.rendering import render
+    from colorbench.files.atomic import replacing_folder
     from colorbench.images import write_png
 
     pixels = hashlib.sha256()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from colorbench.cache import cache_root
+from colorbench.files.cache import cache_root
 from colorbench.manifest import load_manifest
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.atomic import replacing_file
-from colorbench.cache import cache_root
 from colorbench.errors import DatasetError, UsageError
+from colorbench.files.atomic import replacing_file
+from colorbench.files.cache import cache_root
 from colorbench.frames import IMAGE_SUFFIXES, VIDEO_SUFFIXES, content_digest, natural_key, open_frames
 from colorbench.types import RgbFrame
 

@@ -22,9 +22,9 @@ from typing import Any
 
 import torch
 
-from colorbench.atomic import replacing_file
 from colorbench.errors import StoreError
-from colorbench.locks import claimed
+from colorbench.files.atomic import replacing_file
+from colorbench.files.locks import claimed
 from colorbench.training.recipe import Recipe
 
 FORMAT = 1

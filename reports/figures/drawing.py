@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from colorbench.atomic import replacing_file
+from colorbench.files.atomic import replacing_file
 from colorbench.store import safe_name
 from reports.figures.style import house_style
 

@@ -17,8 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-from colorbench.atomic import replacing_folder
 from colorbench.errors import StoreError, UsageError
+from colorbench.files.atomic import replacing_folder
 from colorbench.results import Results
 from colorbench.store import to_json
 from colorbench.summary import RIVALS, summarize

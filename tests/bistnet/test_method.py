@@ -20,8 +20,8 @@ from bistnet.method import METHODS, Bistnet, OwnBistnet
 from bistnet.network import BiSTNet
 from bistnet.settings import settings_from_dict
 from colorbench import color
-from colorbench.digest import file_digest
 from colorbench.errors import ColorbenchError, MethodError, UsageError
+from colorbench.files.digest import file_digest
 from colorbench.types import Exemplar, LStar, RgbFrame
 
 ROOT = Path(__file__).resolve().parents[2]

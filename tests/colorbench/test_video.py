@@ -378,7 +378,7 @@ def test_a_full_disk_while_writing_a_video_is_a_store_error(tmp_path: Path) -> N
     with pytest.MonkeyPatch.context() as patch:
         from contextlib import contextmanager
 
-        from colorbench.atomic import storage_errors
+        from colorbench.files.atomic import storage_errors
 
         @contextmanager
         def onto_a_full_disk(path: Path) -> Iterator[Path]:

@@ -15,14 +15,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Each module may import those before it. Folders stand for all modules in them; those in one folder may import each other.
 ORDER = """
-errors records types compiled triton_kernels cache digest atomic locks manifest weights_file color nets
-truncation png images yuv frame_source pictures video video_writer read_ahead frames shots exemplars
-protocol demo dataset datasets method gray_picture metric metrics compat registry provenance footage shot_clip determinism
-carrying filling
-median luminance truth_memo scoring remote store run_folder keeping planned_method plan unit ledger engines runner
-training timecode likeness inspection results statistics summary compare gate_baseline gate gate_command ablation ablation_table
-config api listing progress watching
-pins web_page archives verification weights network_method answers downloads fetching download_progress bundle
+errors records types compiled triton_kernels files manifest weights_file color nets truncation png images yuv
+frame_source pictures video video_writer read_ahead frames shots exemplars protocol demo dataset datasets
+method gray_picture metric metrics compat registry provenance footage shot_clip determinism carrying filling
+median luminance truth_memo scoring remote store run_folder keeping planned_method plan unit ledger engines
+runner training timecode likeness inspection results statistics summary compare gate_baseline gate
+gate_command ablation ablation_table config api listing progress watching pins web_page verification weights
+network_method answers downloads fetching download_progress bundle
 """.split()  # noqa: SIM905 - a list of names reads better as prose
 
 ALLOWED_PACKAGES = {

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from colorbench.cache import cache_root
 from colorbench.datasets import demo
 from colorbench.datasets.demo import DATASETS
 from colorbench.demo.motion import path
@@ -22,6 +21,7 @@ from colorbench.demo.sampling import Camera, average, bilinear, mix, pack, unpac
 from colorbench.demo.scenes import SCENES
 from colorbench.demo.stereo import StereoPair
 from colorbench.errors import DatasetError, UnknownNameError
+from colorbench.files.cache import cache_root
 from colorbench.frames import open_frames
 
 BY_NAME = {scene.name: scene for scene in SCENES}

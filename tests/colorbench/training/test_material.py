@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorbench.cache import CACHE_VARIABLE
 from colorbench.errors import DatasetError, UsageError
+from colorbench.files.cache import CACHE_VARIABLE
 from colorbench.frames import read_image, write_png
 from colorbench.training.material import fitted, gather
 

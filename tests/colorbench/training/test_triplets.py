@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from colorbench.cache import CACHE_VARIABLE
 from colorbench.color import rgb_to_lab
 from colorbench.errors import DatasetError, UsageError
+from colorbench.files.cache import CACHE_VARIABLE
 from colorbench.records import overridden, record_from
 from colorbench.training.disturbance import Disturbances
 from colorbench.training.material import Reel, gather

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from colorbench.archives import archive_kind, unpack
 from colorbench.errors import WeightsError
+from colorbench.files.archives import archive_kind, unpack
 
 MakeZip = Callable[..., Path]
 MakeTar = Callable[..., Path]

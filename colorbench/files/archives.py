@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
-from colorbench.atomic import storage_errors
 from colorbench.errors import WeightsError
+from colorbench.files.atomic import storage_errors
 
 MOST_FILES = 10_000
 _PIECE = 1 << 20

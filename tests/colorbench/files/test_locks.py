@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from colorbench.errors import StoreError
-from colorbench.locks import claimed
+from colorbench.files.locks import claimed
 
 HOLDER = """
 import os, sys, time
 from multiprocessing import get_context
 from pathlib import Path
-from colorbench.locks import claimed
+from colorbench.files.locks import claimed
 
 with claimed(Path(sys.argv[1])) as ours:
     worker = get_context("fork").Process(target=time.sleep, args=(60,))

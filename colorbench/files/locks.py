@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from multiprocessing.util import register_after_fork
 from pathlib import Path
 
-from colorbench.atomic import storage_errors
+from colorbench.files.atomic import storage_errors
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from colorbench.atomic import replacing_file, replacing_folder
 from colorbench.errors import StoreError
+from colorbench.files.atomic import replacing_file, replacing_folder
 
 
 def test_a_file_appears_when_the_block_ends_well(tmp_path: Path) -> None:
