@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.errors import MethodError, UnknownNameError, UsageError
-from colorbench.frames import read_image, write_png
+from colorbench.frames.opening import read_image, write_png
 from colorbench.method import GrayClip
 from colorbench.store import safe_name
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorbench.errors import MethodError, UsageError
-from colorbench.frames import VIDEO_SUFFIXES, FrameSource, content_digest, open_frames, read_ahead
+from colorbench.frames.opening import VIDEO_SUFFIXES, FrameSource, content_digest, open_frames, read_ahead
+from colorbench.frames.pictures import is_picture_name
 from colorbench.method import GrayClip
-from colorbench.pictures import is_picture_name
 from colorbench.store import safe_name
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 

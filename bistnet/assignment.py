@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from bistnet.fusion import Span, spans
 from bistnet.survey import Survey
-from colorbench.shots import Shot
+from colorbench.clips.shots import Shot
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from bistnet.blending import CHANNELS, planes
 from bistnet.inference import Colorizer
 from bistnet.tracking import candidates
+from colorbench.clips.footage import Footage
+from colorbench.clips.protocol import load_protocol
 from colorbench.color import rgb_to_lab
 from colorbench.files.atomic import replacing_file
 from colorbench.files.cache import cache_root
-from colorbench.footage import Footage
-from colorbench.frames import content_digest
+from colorbench.frames.opening import content_digest
 from colorbench.plan import thread_count
-from colorbench.protocol import load_protocol
 from colorbench.store import digest
 from colorbench.types import Clip
 

@@ -20,7 +20,7 @@ from bistnet.tracked_method import CARD, NETWORK
 from bistnet.tracking import TrackedColorizer
 from colorbench.errors import DatasetError, UsageError, WeightsError
 from colorbench.files.digest import file_digest
-from colorbench.frames import natural_key
+from colorbench.frames.opening import natural_key
 from colorbench.training.task import Batch, Provenance, Sample, Terms
 from colorbench.training.validation import score_colorizer
 from colorbench.types import Clip

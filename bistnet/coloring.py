@@ -25,9 +25,10 @@ from bistnet.references import examine, known_places, reference_files, tell_plac
 from bistnet.shot_report import ShotRow, describe_rows, shot_rows, write_report
 from bistnet.survey import Survey, look_through
 from bistnet.work import WorkFolder, cut
-from colorbench import __version__, color
+from colorbench.color import luminance
 from colorbench.errors import UsageError
-from colorbench.frames import FrameSource, open_frames, read_ahead, read_image
+from colorbench.frames.opening import FrameSource, open_frames, read_ahead, read_image
+from colorbench.version import __version__
 
 T = TypeVar("T")
 
@@ -162,7 +163,7 @@ def _color(
     core = Colorizer(loaded.network, experts=loaded.experts, device=_device(job.device), options=job.options, note=watcher.note)
     indices = [index for piece in missing for index in range(piece.start, piece.stop)]
     with ThreadPoolExecutor(2, thread_name_prefix="colorize") as executor:
-        ahead = read_ahead(source, indices, executor=executor, transform=color.luminance, depth=_AHEAD)
+        ahead = read_ahead(source, indices, executor=executor, transform=luminance, depth=_AHEAD)
         stream = core.stream(missing, luminance=lambda _: next(ahead), reference=lambda number: read_image(files[number]))
         try:
             for piece in missing:

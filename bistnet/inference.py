@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from bistnet.fusion import Span
 from bistnet.options import Options, Precision
 from bistnet.upsampling import reference_size, scale_chroma_up, scale_down, working_size
-from colorbench import color
+from colorbench.color import lab_to_rgb, rgb_to_lab, to_u8
 from colorbench.errors import ColorbenchError
 from colorbench.types import LStar, RgbFrame
 
@@ -52,12 +52,12 @@ class Colored:
 
     def rgb(self) -> RgbFrame:
         """(H, W, 3) uint8 in [0, 255], sRGB, rounded to the nearest level."""
-        result: RgbFrame = color.to_u8(color.lab_to_rgb(self.lab)).cpu().numpy()
+        result: RgbFrame = to_u8(lab_to_rgb(self.lab)).cpu().numpy()
         return result
 
     def rgb_u16(self) -> NDArray[np.uint16]:
         """(H, W, 3) uint16 in [0, 65535], sRGB, for what holds more than 8 bits."""
-        levels = (color.lab_to_rgb(self.lab) * 65535.0).round()
+        levels = (lab_to_rgb(self.lab) * 65535.0).round()
         return levels.cpu().numpy().astype(np.uint16)
 
 
@@ -152,7 +152,7 @@ class Colorizer:
     @torch.inference_mode()
     def _encode(self, rgb: RgbFrame, shape: tuple[int, ...]) -> Reference:
         height, width = working_size(shape[0], shape[1], long_side=self.options.long_side)
-        lab = color.rgb_to_lab(torch.from_numpy(rgb)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+        lab = rgb_to_lab(torch.from_numpy(rgb)).permute(2, 0, 1)[None]  # (1, 3, H, W)
         lab = scale_down(lab, reference_size(rgb.shape[0], rgb.shape[1], area=height * width)).to(self.device)
         # In float32 whatever the precision: once a clip, and still right when a batch overflows.
         return self._network.encode_reference(lab[:, :1].contiguous(), lab[:, 1:].contiguous())

@@ -14,12 +14,12 @@ from bistnet.options import Options, Precision
 from bistnet.output import RECORD
 from bistnet.placing import Rule
 from bistnet.shipped import find_network, weights_folders
-from colorbench import __version__
+from colorbench.clips.likeness import ALIKE
+from colorbench.clips.shots import DETECTION
 from colorbench.errors import ColorbenchError, UsageError
 from colorbench.files.digest import file_digest
-from colorbench.frames import content_digest
-from colorbench.likeness import ALIKE
-from colorbench.shots import DETECTION
+from colorbench.frames.opening import content_digest
+from colorbench.version import __version__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

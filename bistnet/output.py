@@ -16,7 +16,7 @@ from bistnet.fusion import Span
 from bistnet.timeline import Look, Timeline, even_timeline, look_of_pictures, read_look, read_timecode, read_timeline
 from bistnet.work import WorkFolder
 from colorbench.files.atomic import storage_errors
-from colorbench.frames import VIDEO_SUFFIXES, FrameSource, write_png
+from colorbench.frames.opening import VIDEO_SUFFIXES, FrameSource, write_png
 
 if TYPE_CHECKING:
     from bistnet.inference import Colored

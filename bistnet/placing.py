@@ -14,8 +14,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from colorbench.clips.likeness import ALIKE, describe
 from colorbench.errors import FramesError, UnknownNameError, UsageError
-from colorbench.likeness import ALIKE, describe
 from colorbench.types import LStar, RgbFrame
 
 Rule = Literal["auto", "name", "match"]
@@ -183,9 +183,9 @@ def match(pictures: Iterable[RgbFrame], names: Sequence[str], frames: Iterable[L
         FramesError: a picture that looks like no frame.
         UsageError: two look most like one frame.
     """
-    from colorbench import color
+    from colorbench.color import luminance
 
-    wanted = np.stack([describe(color.luminance(picture)) for picture in pictures])
+    wanted = np.stack([describe(luminance(picture)) for picture in pictures])
     best, index = np.full(len(wanted), -np.inf), np.zeros(len(wanted), np.int64)
     for number, frame in enumerate(frames):
         likeness = wanted @ describe(frame)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bistnet.placing import Place, Rule, parse_at, place_at, place_known
-from colorbench import color
+from colorbench.clips.likeness import ALIKE, describe_picture
+from colorbench.color import rgb_to_lab
 from colorbench.errors import FramesError
-from colorbench.frames import FrameSource, picture_files, read_image
-from colorbench.likeness import ALIKE, describe_picture
+from colorbench.frames.opening import FrameSource, picture_files, read_image
 from colorbench.types import RgbFrame
 
 GRAY = 3.0
@@ -44,7 +44,7 @@ def examine(source: FrameSource, files: Sequence[Path], *, note: Callable[[str],
     """Reads each reference, and warns of those that are gray or of another size than the frames.
 
     Returns:
-        (R, D), of :func:`colorbench.likeness.describe_picture`.
+        (R, D), of :func:`colorbench.clips.likeness.describe_picture`.
 
     Raises:
         FramesError: a picture that can't be read, or no picture with any color.
@@ -79,5 +79,5 @@ def tell_places(source: FrameSource, files: Sequence[Path], places: Sequence[Pla
 def _is_gray(rgb: RgbFrame) -> bool:
     import torch
 
-    lab = color.rgb_to_lab(torch.from_numpy(rgb[::2, ::2].copy()))
+    lab = rgb_to_lab(torch.from_numpy(rgb[::2, ::2].copy()))
     return bool(np.quantile(lab[..., 1:].norm(dim=-1).numpy(), 0.99) < GRAY)

@@ -9,8 +9,8 @@ from pathlib import Path
 from bistnet.assignment import ShotColors
 from bistnet.survey import Survey
 from bistnet.timeline import Timeline
+from colorbench.clips.shots import DETECTION
 from colorbench.files.atomic import replacing_file
-from colorbench.shots import DETECTION
 from colorbench.store import to_json
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bistnet.placing import Place, place_alike
-from colorbench.likeness import describe_picture
-from colorbench.shots import Shot, find_shots
+from colorbench.clips.likeness import describe_picture
+from colorbench.clips.shots import Shot, find_shots
 from colorbench.types import RgbFrame
 
 
@@ -62,7 +62,7 @@ def look_through(
 
     Args:
         frames: of the film, read once; kept of each are as many numbers as there are references.
-        references: (R, D), of :func:`colorbench.likeness.describe_picture`.
+        references: (R, D), of :func:`colorbench.clips.likeness.describe_picture`.
         names: of the references.
         known: where they stand; None: at the frames that look most like them.
         least: likeness under which a picture does not show a frame.

@@ -19,10 +19,10 @@ from bistnet.inference import Colorizer
 from bistnet.loading import load_trained
 from bistnet.task import BistnetTask, TrainingSettings
 from colorbench.ablation import GRAY, TRUTH, GridFolder, label_of
+from colorbench.clips.footage import Footage
+from colorbench.clips.protocol import load_protocol
 from colorbench.errors import ColorbenchError
-from colorbench.footage import Footage
-from colorbench.images import write_png
-from colorbench.protocol import load_protocol
+from colorbench.frames.images import write_png
 from colorbench.runner import execute
 from colorbench.store import safe_name
 from colorbench.training.loop import LOG_EVERY, Place, Trained, Watcher, train

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-__all__ = ["ColorbenchError", "Result", "run", "score"]
+from colorbench.version import __version__
+
+__all__ = ["ColorbenchError", "Result", "__version__", "run", "score"]
 
 if TYPE_CHECKING:
     from colorbench.api import Result, run, score

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from colorbench.clips.protocol import metric_fields, protocol_fields
 from colorbench.errors import UsageError
-from colorbench.protocol import metric_fields, protocol_fields
 from colorbench.remote import is_url
 from colorbench.results import Results, read_results
 from colorbench.run_folder import run_folder

@@ -139,7 +139,7 @@ def download(address: str, partial: Partial, wish: Wish, *, patience: Patience, 
     """
     import requests
 
-    from colorbench import __version__
+    from colorbench.version import __version__
 
     with requests.Session() as session:
         # A compressed answer could not be continued, nor its length compared.

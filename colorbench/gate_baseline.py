@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from colorbench.clips.protocol import metric_fields, protocol_fields, signature
 from colorbench.errors import ColorbenchError, UnknownNameError, UsageError
 from colorbench.files.atomic import replacing_file
-from colorbench.protocol import metric_fields, protocol_fields, signature
 from colorbench.results import Results
 from colorbench.store import to_json
 from colorbench.types import MetricCard

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from colorbench.files.atomic import replacing_folder
-from colorbench.frames import write_png, write_video
+from colorbench.frames.opening import write_png, write_video
 from colorbench.types import RgbFrame
 
 Keep = Callable[[RgbFrame], RgbFrame]

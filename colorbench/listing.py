@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from colorbench.clips.protocol import PRESETS, metric_fields, protocol_fields, signature
 from colorbench.dataset import Dataset, candidate_roots
 from colorbench.errors import ColorbenchError
-from colorbench.protocol import PRESETS, metric_fields, protocol_fields, signature
 from colorbench.registry import DATASETS, METHODS, METRICS, Registry
 
 Record = dict[str, Any]

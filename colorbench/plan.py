@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from colorbench.clips.protocol import load_protocol, metric_fields, run_fields
 from colorbench.dataset import find_root
 from colorbench.errors import MetricError, UnknownNameError, UsageError
-from colorbench.frames import content_digest, natural_key
+from colorbench.frames.opening import content_digest, natural_key
 from colorbench.metric import ClipMetric, FrameMetric
 from colorbench.planned_method import PlannedMethod, plan_method
-from colorbench.protocol import load_protocol, metric_fields, run_fields
 from colorbench.provenance import source_digest
 from colorbench.registry import DATASETS, METRICS
 from colorbench.store import KEY_DIGITS, digest, frames_path, unit_key

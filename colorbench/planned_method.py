@@ -13,7 +13,7 @@ from colorbench.registry import METHODS
 from colorbench.store import digest
 from colorbench.types import MethodCard, MethodSpec, Protocol, RunSpec, Variant
 
-_BESIDE = ("colorbench.footage", "colorbench.shot_clip", "colorbench.determinism")
+_BESIDE = ("colorbench.clips.footage", "colorbench.clips.shot_clip", "colorbench.determinism")
 """Modules that decide the colors of any method: its input, how a clip goes through it, and what it draws."""
 
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from colorbench.clips.protocol import signature
 from colorbench.plan import Plan
-from colorbench.protocol import signature
 from colorbench.store import UnitRecord
 
 

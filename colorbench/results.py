@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from colorbench.clips.protocol import metric_fields, run_fields, signature
 from colorbench.errors import StoreError, UnknownNameError
-from colorbench.frames import natural_key
-from colorbench.protocol import metric_fields, run_fields, signature
+from colorbench.frames.opening import natural_key
 from colorbench.store import FORMAT, UnitRecord, load_unit, read_json, unit_key
 from colorbench.types import Kind, Luminance, MetricCard, Protocol, Score
 

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from colorbench.clips.footage import Footage
 from colorbench.errors import MethodError
-from colorbench.footage import Footage
 from colorbench.luminance import LUMINANCE_TOLERANCE, check_kept, luminance_in_strips, median_difference
 from colorbench.metric import ClipEvidence, ClipScorer, FrameScorer, FrameStatistics, FusedPass, PairStatistics
 from colorbench.truth_memo import TruthMemo
@@ -211,10 +211,10 @@ def checked(frames: Iterator[RgbFrame], footage: Footage) -> Iterator[RgbFrame]:
 
 def _luminance_error(footage: Footage, pair: _Pair) -> float:
     """Median |L* difference| between the gray input and a colored frame."""
-    from colorbench import color
+    from colorbench.color import luminance
 
     gray = pair.of_truth("luminance", lambda truth: luminance_in_strips(truth, footage.luminance_of))
-    return median_difference(luminance_in_strips(pair.prediction, color.luminance), gray)
+    return median_difference(luminance_in_strips(pair.prediction, luminance), gray)
 
 
 def _score(metric: OpenMetric, results: Sequence[_Scored], footage: Footage, memo: TruthMemo) -> Score:

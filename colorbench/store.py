@@ -24,10 +24,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from colorbench.clips.protocol import protocol_fields
 from colorbench.errors import StoreError
 from colorbench.files.atomic import replacing_file, storage_errors
 from colorbench.files.locks import claimed
-from colorbench.protocol import protocol_fields
 from colorbench.remote import Mirror
 from colorbench.types import Protocol, Score
 

@@ -11,16 +11,16 @@ from functools import partial
 from typing import Any
 
 from colorbench import provenance
+from colorbench.clips.footage import Footage
+from colorbench.clips.shot_clip import color_clip
 from colorbench.determinism import prepare
 from colorbench.errors import ColorbenchError
-from colorbench.footage import Footage
 from colorbench.keeping import kept_frames
 from colorbench.method import Colorizer
 from colorbench.metric import FusedPass
 from colorbench.plan import Plan, Unit
 from colorbench.planned_method import PlannedMethod
 from colorbench.scoring import ClipScores, OpenMetric, TruthMemo, take_frames
-from colorbench.shot_clip import color_clip
 from colorbench.store import UnitRecord
 from colorbench.types import Exemplar
 

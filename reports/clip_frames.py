@@ -12,10 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from colorbench.clips.footage import Footage
 from colorbench.errors import FramesError, StoreError, UnknownNameError
-from colorbench.footage import Footage
-from colorbench.frames import FrameSource, content_digest, open_frames
-from colorbench.gray_picture import gray_picture
+from colorbench.frames.gray_picture import gray_picture
+from colorbench.frames.opening import FrameSource, content_digest, open_frames
 from colorbench.results import ClipFacts, Results
 from colorbench.scoring import NO_COLOR
 from colorbench.store import digest, frames_path

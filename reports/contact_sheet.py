@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbench.frames import open_frames, write_png
+from colorbench.frames.opening import open_frames, write_png
 from colorbench.inspection.verdict import ShotRow
 from colorbench.types import RgbFrame
 from reports.video import caption

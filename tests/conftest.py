@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorbench.frames import write_png
+from colorbench.frames.opening import write_png
 from colorbench.types import RgbFrame
 
 # Runs stay in the process of their test unless they name a number of workers.

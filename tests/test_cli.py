@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli import main
-from colorbench.frames import read_image, write_png
+from colorbench.frames.opening import read_image, write_png
 
 MakeClips = Callable[..., Path]
 

@@ -27,8 +27,8 @@ from bistnet.inference import Colored
 from bistnet.output import FilmOutput, FolderOutput
 from bistnet.timeline import Look, Timeline, read_timeline
 from cli import main
-from colorbench import color
-from colorbench.frames import open_frames, read_image, write_png
+from colorbench.color import luma_rec601, luminance, rgb_to_lab
+from colorbench.frames.opening import open_frames, read_image, write_png
 from colorbench.types import RgbFrame
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,7 +58,7 @@ def scenes(count: int, *, height: int = 40, width: int = 56) -> list[RgbFrame]:
 
 
 def grayed(rgb: RgbFrame) -> RgbFrame:
-    return np.repeat(color.luma_rec601(rgb)[..., None], 3, axis=-1)
+    return np.repeat(luma_rec601(rgb)[..., None], 3, axis=-1)
 
 
 class Bench:
@@ -121,7 +121,7 @@ def sound_packets(path: Path) -> list[bytes]:
 
 
 def luminance_error(ours: RgbFrame, source: RgbFrame) -> float:
-    return float(np.median(np.abs(color.luminance(ours) - color.luminance(source))))
+    return float(np.median(np.abs(luminance(ours) - luminance(source))))
 
 
 def test_a_folder_becomes_a_folder_with_the_same_names_sizes_and_luminance(bench: Bench) -> None:
@@ -137,8 +137,8 @@ def test_a_folder_becomes_a_folder_with_the_same_names_sizes_and_luminance(bench
 
 def test_colors_come_from_the_references(bench: Bench) -> None:
     bench.colorize(bench.clip)
-    ours = color.rgb_to_lab(torch.from_numpy(read_image(bench.folder / "out/00000.png")))[..., 1:]
-    truth = color.rgb_to_lab(torch.from_numpy(bench.frames[0]))[..., 1:]
+    ours = rgb_to_lab(torch.from_numpy(read_image(bench.folder / "out/00000.png")))[..., 1:]
+    truth = rgb_to_lab(torch.from_numpy(bench.frames[0]))[..., 1:]
     assert np.corrcoef(ours.numpy().ravel(), truth.numpy().ravel())[0, 1] > 0.5
 
 

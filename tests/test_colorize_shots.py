@@ -25,8 +25,8 @@ from bistnet.inference import Colored
 from bistnet.output import FolderOutput
 from bistnet.timeline import Look, even_timeline
 from cli import main
-from colorbench import color
-from colorbench.frames import open_frames, read_image, write_png
+from colorbench.color import luma_rec601, rgb_to_lab
+from colorbench.frames.opening import open_frames, read_image, write_png
 from colorbench.types import RgbFrame
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,11 +57,11 @@ def scene(seed: int, count: int, *, height: int = 40, width: int = 56) -> list[R
 
 
 def grayed(rgb: RgbFrame) -> RgbFrame:
-    return np.repeat(color.luma_rec601(rgb)[..., None], 3, axis=-1)
+    return np.repeat(luma_rec601(rgb)[..., None], 3, axis=-1)
 
 
 def chroma(rgb: RgbFrame) -> float:
-    return float(color.rgb_to_lab(torch.from_numpy(rgb))[..., 1:].norm(dim=-1).mean())
+    return float(rgb_to_lab(torch.from_numpy(rgb))[..., 1:].norm(dim=-1).mean())
 
 
 class Bench:

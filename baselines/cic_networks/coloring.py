@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from baselines.cic_networks.eccv16 import CHROMA_SCALE
-from colorbench.gray_picture import gray_picture, lightness
+from colorbench.frames.gray_picture import gray_picture, lightness
 from colorbench.types import Exemplar, RgbFrame
 
 if TYPE_CHECKING:

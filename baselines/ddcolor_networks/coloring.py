@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from colorbench.gray_picture import gray_picture
+from colorbench.frames.gray_picture import gray_picture
 from colorbench.types import Exemplar, RgbFrame
 
 if TYPE_CHECKING:

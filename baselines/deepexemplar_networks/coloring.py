@@ -15,7 +15,7 @@ from baselines.deepexemplar_networks.placement import Fit, place, prepared, retu
 from baselines.deepexemplar_networks.recurrence import MIDDLE, DeepExemplar, predictions
 from baselines.deepexemplar_networks.smoothing import smoothed
 from colorbench.color import rgb_to_lab
-from colorbench.gray_picture import gray_picture, lightness
+from colorbench.frames.gray_picture import gray_picture, lightness
 from colorbench.method import GrayClip, require_exemplars
 from colorbench.types import Exemplar, RgbFrame
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from baselines.deepremaster_networks.colornet import References, joined
 from baselines.deepremaster_networks.loading import DeepRemaster
 from baselines.deepremaster_networks.placement import canvas_size, on_canvas, scaled_gray, working_size
-from colorbench.gray_picture import gray_picture
+from colorbench.frames.gray_picture import gray_picture
 from colorbench.nets.working import chroma_picture
 from colorbench.types import Exemplar, RgbFrame
 

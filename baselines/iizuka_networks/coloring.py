@@ -12,7 +12,7 @@ from torch import Tensor
 
 from baselines.iizuka_networks.network import SIDE, IizukaNet
 from baselines.iizuka_networks.scaling import scaled
-from colorbench.gray_picture import gray_picture
+from colorbench.frames.gray_picture import gray_picture
 from colorbench.types import Exemplar, RgbFrame
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from baselines.inscolor_networks.boxes import Boxes, Window, on_map, windows_of
 from baselines.inscolor_networks.colornet import BOUND, MIDDLE, SCALE, TAPS, ColorNet
 from baselines.inscolor_networks.fusion import FusionNet, instance_maps
 from colorbench.color import rgb_to_lab
-from colorbench.gray_picture import gray_picture
+from colorbench.frames.gray_picture import gray_picture
 from colorbench.nets.working import chroma_picture
 from colorbench.types import Exemplar, RgbFrame
 

@@ -186,7 +186,7 @@ def _within(rng: np.random.Generator, reach: float, length: int) -> float:
 
 def _read(file: Path, boundaries: Path) -> EdgePicture:
     from colorbench.color import luminance
-    from colorbench.images import read_image
+    from colorbench.frames.images import read_image
 
     if not boundaries.is_file():
         raise DatasetError(f"no boundaries {boundaries}", wanted=f"those of {file.name}", remedy="get the data set again")

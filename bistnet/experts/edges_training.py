@@ -150,7 +150,7 @@ class EdgesTask:
     def validate(self, network: nn.Module, folder: Path) -> Mapping[str, float]:
         """See Task: "ods", "ois", "ap" and the threshold of "ods"; a few NAME.png of gray, boundaries and edges side by side."""
         from bistnet.experts.edge_score import score_edges
-        from colorbench.images import write_png
+        from colorbench.frames.images import write_png
 
         def pairs() -> Iterator[tuple[Map, Map]]:
             for index, picture in enumerate(self.test_pictures):

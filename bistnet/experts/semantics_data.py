@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from bistnet.experts.compact_semantics import CLASSES
 from colorbench.color import luminance
 from colorbench.errors import DatasetError
-from colorbench.images import read_image
-from colorbench.pictures import picture_files
+from colorbench.frames.images import read_image
+from colorbench.frames.pictures import picture_files
 from colorbench.types import LStar
 
 SPLITS = ("train", "val", "test")

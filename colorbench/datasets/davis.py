@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from colorbench.errors import DatasetError, UnknownNameError
-from colorbench.pictures import natural_key
+from colorbench.frames.pictures import natural_key
 from colorbench.types import Clip, DatasetCard
 
 VAL_2016 = [

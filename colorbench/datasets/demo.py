@@ -96,7 +96,7 @@ def _make(scenes: Sequence[Scene], place: Path) -> None:
 def _make_clip(scene: Scene, photographs: Photographs, folder: Path) -> None:
     from colorbench.demo.rendering import render
     from colorbench.files.atomic import replacing_folder
-    from colorbench.images import write_png
+    from colorbench.frames.images import write_png
 
     pixels = hashlib.sha256()
     with replacing_folder(folder) as temporary:

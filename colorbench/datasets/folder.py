@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from colorbench.errors import DatasetError, UnknownNameError
-from colorbench.pictures import is_picture_name, natural_key, picture_files
+from colorbench.frames.pictures import is_picture_name, natural_key, picture_files
+from colorbench.frames.video import VIDEO_SUFFIXES
 from colorbench.types import Clip, DatasetCard
-from colorbench.video import VIDEO_SUFFIXES
 
 _FRAMES, _REFERENCES = "frames", "references"
 

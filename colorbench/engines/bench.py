@@ -13,9 +13,9 @@ from functools import partial
 from types import TracebackType
 from typing import TypeVar
 
+from colorbench.clips.footage import Footage
 from colorbench.determinism import torch_threads
 from colorbench.errors import StoreError
-from colorbench.footage import Footage
 from colorbench.plan import Plan, Unit
 from colorbench.scoring import TruthMemo
 from colorbench.unit import Made, Workshop

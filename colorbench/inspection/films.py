@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from colorbench.errors import FramesError, UsageError
-from colorbench.frames import FrameSource, open_frames
+from colorbench.frames.opening import FrameSource, open_frames
 from colorbench.inspection.view import working_size
 
 _ASPECT = 0.01

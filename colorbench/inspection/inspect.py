@@ -15,15 +15,15 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from colorbench.clips.shots import Shot, find_shots
 from colorbench.errors import UsageError
-from colorbench.frames import FrameSource, read_ahead
+from colorbench.frames.opening import FrameSource, read_ahead
 from colorbench.inspection.films import Films, open_films
 from colorbench.inspection.meter import FilmMeter
 from colorbench.inspection.motion import is_judged
 from colorbench.inspection.references import ReferenceMeter, ReferenceRow
 from colorbench.inspection.verdict import ShotRow, Values, film_values, shot_rows
 from colorbench.inspection.view import LONG_SIDE, View, look_at
-from colorbench.shots import Shot, find_shots
 from colorbench.training.optical_flow import dis, find_motion
 from colorbench.types import RgbFrame
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.exemplars import given_positions
-from colorbench.frames import read_image
+from colorbench.clips.exemplars import given_positions
+from colorbench.clips.likeness import ALIKE, describe_picture
+from colorbench.clips.shots import Shot
+from colorbench.frames.opening import read_image
 from colorbench.inspection.agreement import chroma_quantiles, distribution_distance, matched_difference
 from colorbench.inspection.meter import FilmMeter
 from colorbench.inspection.view import View, look_at
-from colorbench.likeness import ALIKE, describe_picture
-from colorbench.shots import Shot
 from colorbench.types import RgbFrame
 
 

@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from colorbench.clips.shots import Shot
+from colorbench.frames.timecode import smpte
 from colorbench.inspection import agreement, bleeding, colors, drift, flicker, luminance
 from colorbench.inspection.meter import FilmMeter
 from colorbench.inspection.references import ReferenceRow
-from colorbench.shots import Shot
-from colorbench.timecode import smpte
 
 SHOT_CARDS = (
     luminance.CARD,

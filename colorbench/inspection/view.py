@@ -62,11 +62,11 @@ def look_at(rgb: RgbFrame, size: tuple[int, int]) -> View:
     import cv2
     import torch
 
-    from colorbench import color
+    from colorbench.color import luminance, rgb_to_lab
 
     step = -(-max(rgb.shape[:2]) // _SAMPLED)
-    sampled = color.luminance(np.ascontiguousarray(rgb[::step, ::step]))
+    sampled = luminance(np.ascontiguousarray(rgb[::step, ::step]))
     small = rgb if (rgb.shape[1], rgb.shape[0]) == size else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     small = np.ascontiguousarray(small)
-    lab = color.rgb_to_lab(torch.from_numpy(small)).numpy()
+    lab = rgb_to_lab(torch.from_numpy(small)).numpy()
     return View(small, np.ascontiguousarray(lab[..., 0]), np.ascontiguousarray(lab[..., 1:]), sampled)

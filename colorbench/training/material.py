@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from colorbench.errors import DatasetError, UsageError
 from colorbench.files.atomic import replacing_file
 from colorbench.files.cache import cache_root
-from colorbench.frames import IMAGE_SUFFIXES, VIDEO_SUFFIXES, content_digest, natural_key, open_frames
+from colorbench.frames.opening import IMAGE_SUFFIXES, VIDEO_SUFFIXES, content_digest, natural_key, open_frames
 from colorbench.types import RgbFrame
 
 RULE = 1

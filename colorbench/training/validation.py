@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbench.footage import Footage
-from colorbench.images import write_png
+from colorbench.clips.footage import Footage
+from colorbench.clips.protocol import load_protocol
+from colorbench.frames.images import write_png
 from colorbench.method import Colorizer
 from colorbench.plan import thread_count
-from colorbench.protocol import load_protocol
 from colorbench.registry import METRICS
 from colorbench.scoring import OpenMetric, TruthMemo, score_clip
 from colorbench.types import Clip, Exemplar, MethodCard, RgbFrame

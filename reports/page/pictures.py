@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorbench.errors import DatasetError, FramesError
-from colorbench.frames import FrameSource, open_frames
+from colorbench.frames.opening import FrameSource, open_frames
 from colorbench.results import Results
 from colorbench.store import frames_path
 from colorbench.types import RgbFrame

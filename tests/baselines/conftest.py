@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from colorbench import color
+from colorbench.color import luminance, merge_luminance
 from colorbench.types import Exemplar, LStar, RgbFrame
 
 
@@ -24,10 +24,10 @@ class MemoryClip:
         return len(self.frames)
 
     def luminance(self, index: int) -> LStar:
-        return color.luminance(self.frames[index])
+        return luminance(self.frames[index])
 
     def merge(self, index: int, ab: NDArray[np.float32]) -> RgbFrame:
-        return color.merge_luminance(self.luminance(index), ab)
+        return merge_luminance(self.luminance(index), ab)
 
     def exemplars(self, *indices: int) -> tuple[Exemplar, ...]:
         return tuple(Exemplar(rgb=self.frames[index], index=index, name=self.frame_names[index]) for index in indices)

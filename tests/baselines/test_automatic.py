@@ -21,11 +21,11 @@ from baselines.cic_networks.eccv16 import Eccv16
 from baselines.idc_networks.siggraph17 import Siggraph17
 from baselines.iizuka_networks.network import IizukaNet
 from baselines.iizuka_networks.release import Released
+from colorbench.clips.footage import Footage
+from colorbench.clips.protocol import load_protocol
 from colorbench.errors import UsageError, WeightsError
-from colorbench.footage import Footage
 from colorbench.manifest import load_manifest
 from colorbench.method import Colorizer, Method
-from colorbench.protocol import load_protocol
 from colorbench.registry import METHODS
 from colorbench.scoring import checked
 from colorbench.types import Clip

@@ -11,7 +11,7 @@ import pytest
 
 from baselines.command import Command
 from colorbench.errors import FramesError, MethodError, UnknownNameError, UsageError
-from colorbench.frames import read_image
+from colorbench.frames.opening import read_image
 
 SEPIA = """
 import sys

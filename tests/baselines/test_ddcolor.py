@@ -21,10 +21,10 @@ from baselines.ddcolor import METHODS, WEIGHTS
 from baselines.ddcolor_networks.coloring import ReleasedColorizer, squeezed
 from baselines.ddcolor_networks.loading import load_released
 from baselines.ddcolor_networks.network import DDColor, Size
+from colorbench.clips.footage import Footage
+from colorbench.clips.protocol import load_protocol
 from colorbench.errors import WeightsError
-from colorbench.footage import Footage
 from colorbench.manifest import load_manifest
-from colorbench.protocol import load_protocol
 from colorbench.registry import METHODS as REGISTERED
 from colorbench.scoring import checked
 from colorbench.types import Clip

@@ -11,7 +11,7 @@ import pytest
 
 from baselines.precomputed import Precomputed, Results
 from colorbench.errors import FramesError, MethodError, UsageError
-from colorbench.frames import write_png, write_video
+from colorbench.frames.opening import write_png, write_video
 
 DEFAULTS = {"match": "auto", "resize": "no"}
 

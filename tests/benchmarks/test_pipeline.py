@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 
 import colorbench
+from colorbench.clips.footage import Footage
+from colorbench.clips.protocol import load_protocol
 from colorbench.engines.engine import Silent
-from colorbench.footage import Footage
 from colorbench.plan import thread_count
-from colorbench.protocol import load_protocol
 from colorbench.registry import METHODS
 from colorbench.types import Clip
 

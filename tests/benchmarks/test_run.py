@@ -24,8 +24,8 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import colorbench
-from colorbench import color
-from colorbench.frames import open_frames
+from colorbench.color import merge_luminance, rgb_to_lab
+from colorbench.frames.opening import open_frames
 from colorbench.plan import thread_count
 from colorbench.types import RgbFrame
 
@@ -55,9 +55,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("results")
     for clip in CLIPS:
         for index, frame in enumerate(frames_of(clip)):
-            lab = color.rgb_to_lab(torch.from_numpy(frame)).numpy()
+            lab = rgb_to_lab(torch.from_numpy(frame)).numpy()
             l_star, ab = np.ascontiguousarray(lab[..., 0]), np.ascontiguousarray(lab[..., 1:])
-            pictures = [frame, *(color.merge_luminance(l_star, np.float32(scale) * ab) for scale in (0.8, 0.5, 1.1))]
+            pictures = [frame, *(merge_luminance(l_star, np.float32(scale) * ab) for scale in (0.8, 0.5, 1.1))]
             for name, picture in zip(("truth", "m0", "m1", "m2"), pictures, strict=True):
                 path = root / name / clip / f"{index:05d}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)

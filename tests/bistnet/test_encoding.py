@@ -14,7 +14,7 @@ from bistnet.encoding import CODECS, PIX_FMTS, Encoding
 from bistnet.film import join_pieces, write_piece
 from bistnet.timeline import even_timeline, look_of_pictures, read_look, read_timecode, read_timeline
 from colorbench.errors import ColorbenchError, UnknownNameError, UsageError
-from colorbench.frames import open_frames
+from colorbench.frames.opening import open_frames
 
 LOOK = look_of_pictures(48)
 TIMELINE = even_timeline(12, Fraction(25))

@@ -16,7 +16,7 @@ from av.audio.stream import AudioStream
 from bistnet.film import check_sound, join_pieces, write_piece
 from bistnet.timeline import Look, Timeline, even_timeline, look_of_pictures, read_look, read_timeline
 from colorbench.errors import FramesError, StoreError
-from colorbench.frames import open_frames
+from colorbench.frames.opening import open_frames
 from colorbench.types import RgbFrame
 
 LOOK = look_of_pictures(48)

@@ -19,7 +19,7 @@ from bistnet.checkpoint import Card, save_checkpoint
 from bistnet.method import METHODS, Bistnet, OwnBistnet
 from bistnet.network import BiSTNet
 from bistnet.settings import settings_from_dict
-from colorbench import color
+from colorbench.color import luminance, merge_luminance
 from colorbench.errors import ColorbenchError, MethodError, UsageError
 from colorbench.files.digest import file_digest
 from colorbench.types import Exemplar, LStar, RgbFrame
@@ -51,7 +51,7 @@ class Clip:
         self.name = "clip"
         self.frame_names = [f"{index:05d}" for index in range(len(frames))]
         self.height, self.width = frames[0].shape[:2]
-        self._frames = [color.luminance(frame) for frame in frames]
+        self._frames = [luminance(frame) for frame in frames]
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -60,7 +60,7 @@ class Clip:
         return self._frames[index]
 
     def merge(self, index: int, ab: np.ndarray) -> RgbFrame:
-        return color.merge_luminance(self._frames[index], ab)
+        return merge_luminance(self._frames[index], ab)
 
 
 def scenes(count: int) -> list[RgbFrame]:
@@ -157,7 +157,7 @@ def test_trained_weights_color_a_clip(bare_machine: Path, checkpoint: Callable[.
     colored = list(colorizer.colorize(Clip(frames), exemplars))
     assert len(colored) == 5
     for frame, source in zip(colored, frames, strict=True):
-        assert np.median(np.abs(color.luminance(frame) - color.luminance(source))) < 1.0
+        assert np.median(np.abs(luminance(frame) - luminance(source))) < 1.0
 
 
 def test_an_exemplar_without_a_frame_is_put_at_the_one_that_it_shows(checkpoint: Callable[..., Path]) -> None:

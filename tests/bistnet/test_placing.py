@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from bistnet.placing import Rule, match, parse_at, place_at, place_by_name, place_known
-from colorbench import color
+from colorbench.clips.likeness import ALIKE
+from colorbench.color import luminance
 from colorbench.errors import ColorbenchError, FramesError, UsageError
-from colorbench.frames import open_frames, picture_files, read_image
-from colorbench.likeness import ALIKE
+from colorbench.frames.opening import open_frames, picture_files, read_image
 from colorbench.types import RgbFrame
 
 NAMES = [f"{index:05d}" for index in range(10)]
@@ -29,7 +29,7 @@ def shots(count: int, *, height: int = 72, width: int = 96) -> list[RgbFrame]:
 def placed(names: list[str], *, rule: Rule = "auto", frames: list[RgbFrame], pictures: list[RgbFrame] | None = None) -> list[int]:
     places = place_known(names, NAMES[: len(frames)], rule=rule)
     if places is None:
-        places = match((pictures or frames)[: len(names)], names, map(color.luminance, frames))
+        places = match((pictures or frames)[: len(names)], names, map(luminance, frames))
     return [found.index for found in places]
 
 
@@ -129,7 +129,7 @@ def test_a_picture_of_something_else_is_refused_with_its_likeness() -> None:
 def test_two_pictures_of_one_frame_are_refused() -> None:
     frames = shots(4)
     with pytest.raises(UsageError, match="'one' and 'two' are both at frame 1"):
-        match([frames[1], frames[1]], ["one", "two"], map(color.luminance, frames))
+        match([frames[1], frames[1]], ["one", "two"], map(luminance, frames))
 
 
 def test_every_message_has_three_parts() -> None:
@@ -146,7 +146,7 @@ def test_hand_colored_stills_are_found_in_their_film(data_root: Path) -> None:
     folder = data_root / "legacy" / "a-bomb"
     source = open_frames(folder / "a-bomb_blast_effects_part.mp4")
     files = picture_files(folder / "references")
-    found = match(map(read_image, files), [file.stem for file in files], map(color.luminance, source.iterate()))
+    found = match(map(read_image, files), [file.stem for file in files], map(luminance, source.iterate()))
     # Their names count from frame 869 of the whole film; the second is of a shot that stands still from 44 to 133.
     assert [at.index for at in found][2:] == [1063 - 869, 1220 - 869]
     assert abs(found[0].index - (874 - 869)) <= 1

@@ -13,7 +13,7 @@ from bistnet.placing import Place
 from bistnet.shot_report import ShotRow, describe_rows, shot_rows, timecode, write_report
 from bistnet.survey import Sight, Survey
 from bistnet.timeline import Timeline, even_timeline
-from colorbench.shots import DETECTION, Shot
+from colorbench.clips.shots import DETECTION, Shot
 
 SURVEY = Survey(
     shots=(Shot(0, 49), Shot(50, 74), Shot(75, 99), Shot(100, 109)),

@@ -12,9 +12,9 @@ import pytest
 from bistnet.assignment import Use, assign, shot_spans
 from bistnet.placing import Place
 from bistnet.survey import Survey, look_through
+from colorbench.clips.likeness import describe_picture
+from colorbench.clips.shots import Shot
 from colorbench.errors import FramesError, UsageError
-from colorbench.likeness import describe_picture
-from colorbench.shots import Shot
 from colorbench.types import RgbFrame
 
 

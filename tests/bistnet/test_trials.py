@@ -21,7 +21,7 @@ from bistnet.trial import Trial
 from bistnet.trials import Ablated, ablate
 from colorbench.ablation import GridFolder
 from colorbench.errors import ColorbenchError, StoreError, UsageError
-from colorbench.frames import read_image
+from colorbench.frames.opening import read_image
 from colorbench.training import loop
 from colorbench.training.loop import Watcher
 from colorbench.training.stream import Samples

@@ -10,7 +10,7 @@ import pytest
 
 from colorbench.ablation import StoredCell, StoredGrid, label_of
 from colorbench.ablation_table import AblationRow, AblationTable, tabulate
-from colorbench.protocol import PRESETS
+from colorbench.clips.protocol import PRESETS
 from colorbench.results import ClipFacts, Results
 from colorbench.store import UnitRecord
 from colorbench.types import MetricCard, Score

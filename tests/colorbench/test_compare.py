@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from cli import main
+from colorbench.clips.protocol import PRESETS
 from colorbench.compare import Contrast, compare, find_pairs
 from colorbench.errors import StoreError, UnknownNameError, UsageError
-from colorbench.protocol import PRESETS
 from colorbench.statistics import holm, paired_difference
 from colorbench.store import Store, UnitRecord, unit_key
 from colorbench.types import MetricCard, Protocol, Score

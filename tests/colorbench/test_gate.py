@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colorbench.clips.protocol import PRESETS
 from colorbench.errors import UnknownNameError, UsageError
 from colorbench.gate import Comparison, GateReport, compare
 from colorbench.gate_baseline import (
@@ -21,7 +22,6 @@ from colorbench.gate_baseline import (
     read_baseline,
     write_baseline,
 )
-from colorbench.protocol import PRESETS
 from colorbench.results import ClipFacts, MethodFacts, Results
 from colorbench.store import UnitRecord
 from colorbench.types import Direction, MetricCard, Score

@@ -50,9 +50,9 @@ def test_what_is_imported_for_type_checkers_alone_does_not_count(project: Path) 
 
 
 def test_the_progress_bar_and_the_workers_are_not_part_of_a_result() -> None:
-    assert "colorbench.progress" not in provenance._closure(("colorbench.scoring", "colorbench.footage"))
-    assert "colorbench.engines.processes" not in provenance._closure(("colorbench.scoring", "colorbench.footage"))
-    assert "colorbench.frames" in provenance._closure(("colorbench.footage",))
+    assert "colorbench.progress" not in provenance._closure(("colorbench.scoring", "colorbench.clips.footage"))
+    assert "colorbench.engines.processes" not in provenance._closure(("colorbench.scoring", "colorbench.clips.footage"))
+    assert "colorbench.frames.opening" in provenance._closure(("colorbench.clips.footage",))
 
 
 def test_provenance_is_json_and_names_code_packages_and_hardware() -> None:

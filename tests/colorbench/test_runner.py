@@ -20,7 +20,7 @@ import colorbench
 from colorbench import registry
 from colorbench.api import Result
 from colorbench.errors import DatasetError, MetricError, StoreError, UnknownNameError, UsageError
-from colorbench.frames import open_frames, read_image, write_png
+from colorbench.frames.opening import open_frames, read_image, write_png
 from colorbench.method import GrayClip
 from colorbench.plan import Plan
 from colorbench.registry import Entry

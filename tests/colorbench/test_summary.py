@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from colorbench.protocol import PRESETS
+from colorbench.clips.protocol import PRESETS
 from colorbench.results import ClipFacts, MethodFacts, Results
 from colorbench.statistics import holm, mean_interval, permutation_p
 from colorbench.store import UnitRecord

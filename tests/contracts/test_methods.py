@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from colorbench.footage import Footage
+from colorbench.clips.footage import Footage
+from colorbench.clips.protocol import load_protocol
 from colorbench.method import Colorizer, Method
-from colorbench.protocol import load_protocol
 from colorbench.registry import METHODS
 from colorbench.scoring import LUMINANCE_TOLERANCE, checked
 from colorbench.types import Clip, NetworkFacts, Protocol, Variant
@@ -82,12 +82,12 @@ def footage(make_clips: MakeClips, executor: ThreadPoolExecutor) -> Iterator[Cal
 def test_each_frame_comes_back_colored_with_its_luminance(
     method: Method, variant: Variant, footage: Callable[..., Footage]
 ) -> None:
-    from colorbench import color
+    from colorbench.color import luminance
 
     clip = footage(9)
     for index, frame in enumerate(colorize(method, variant, clip)):
         if method.card.luminance == "kept":
-            assert np.median(np.abs(color.luminance(frame) - clip.luminance(index))) <= LUMINANCE_TOLERANCE
+            assert np.median(np.abs(luminance(frame) - clip.luminance(index))) <= LUMINANCE_TOLERANCE
 
 
 @pytest.mark.parametrize(("method", "variant"), VARIANTS)

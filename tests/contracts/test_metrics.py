@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorbench.footage import Footage
+from colorbench.clips.footage import Footage
+from colorbench.clips.protocol import load_protocol, metric_fields, signature
 from colorbench.method import GrayClip
 from colorbench.metric import ClipMetric, FrameMetric
-from colorbench.protocol import load_protocol, metric_fields, signature
 from colorbench.registry import METRICS
 from colorbench.scoring import ClipScores, OpenMetric, TruthMemo, score_clip
 from colorbench.types import Clip, MethodCard, RgbFrame, Variant

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import colorbench
-from colorbench.frames import write_png, write_video
+from colorbench.frames.opening import write_png, write_video
 from colorbench.results import Results, read_results
 from colorbench.statistics import NO_INTERVAL, Interval
 from colorbench.store import Store, unit_key

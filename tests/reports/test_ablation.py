@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from colorbench.ablation import GRAY, TRUTH, GridFolder, StoredCell, StoredGrid, label_of
+from colorbench.clips.protocol import PRESETS
 from colorbench.errors import StoreError
-from colorbench.images import write_png
-from colorbench.protocol import PRESETS
+from colorbench.frames.images import write_png
 from colorbench.statistics import Interval
 from colorbench.store import Store, UnitRecord, to_json, unit_key
 from colorbench.types import Direction, MetricCard, Score

@@ -21,7 +21,7 @@ from matplotlib.text import Annotation
 from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
-from colorbench.protocol import PRESETS
+from colorbench.clips.protocol import PRESETS
 from colorbench.results import ClipFacts, MethodFacts, Results, read_results
 from colorbench.store import UnitRecord
 from colorbench.summary import Row, Summary, frame_scores, summarize

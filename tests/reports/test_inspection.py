@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorbench.frames import read_image, write_png
+from colorbench.clips.shots import Shot
+from colorbench.frames.opening import read_image, write_png
 from colorbench.inspection.inspect import FilmReport, Inspection
 from colorbench.inspection.meter import FRAME_CARDS
 from colorbench.inspection.references import ReferenceRow
 from colorbench.inspection.verdict import SHOT_CARDS, ShotRow
-from colorbench.shots import Shot
 from reports.contact_sheet import WIDTH
 from reports.grid import DASH
 from reports.inspection import film_grid, inspection_record, print_inspection, reason, reference_grid, shot_grid, write_inspection

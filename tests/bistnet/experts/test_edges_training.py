@@ -18,7 +18,7 @@ from bistnet.experts import build_expert
 from bistnet.experts.edges_data import OUTSIDE, Augmentation, EdgePicture, augmented, find_bsds, read_split
 from bistnet.experts.edges_training import EdgesSettings, EdgesTask, balanced_cross_entropy, predicted
 from colorbench.errors import ColorbenchError, DatasetError, UsageError
-from colorbench.images import read_image, write_png
+from colorbench.frames.images import read_image, write_png
 from colorbench.training.task import Provenance
 from colorbench.training.trainable import TRAINABLES
 from colorbench.weights_file import read_card

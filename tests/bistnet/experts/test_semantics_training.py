@@ -22,7 +22,7 @@ from bistnet.experts.semantics_task import SemanticsInTraining, SemanticsTask, c
 from bistnet.experts.semantics_training import SemanticsSettings
 from colorbench.color import luminance
 from colorbench.errors import DatasetError, UnknownNameError, UsageError
-from colorbench.images import read_image
+from colorbench.frames.images import read_image
 from colorbench.training.task import Provenance
 from colorbench.training.trainable import TRAINABLES
 from colorbench.weights_file import read_card

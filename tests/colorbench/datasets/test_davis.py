@@ -9,7 +9,7 @@ import pytest
 
 from colorbench.datasets.davis import DATASETS, VAL_2016, VAL_2017
 from colorbench.errors import DatasetError, UnknownNameError
-from colorbench.frames import open_frames
+from colorbench.frames.opening import open_frames
 
 DAVIS = DATASETS[0]
 

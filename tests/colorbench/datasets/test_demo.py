@@ -22,7 +22,7 @@ from colorbench.demo.scenes import SCENES
 from colorbench.demo.stereo import StereoPair
 from colorbench.errors import DatasetError, UnknownNameError
 from colorbench.files.cache import cache_root
-from colorbench.frames import open_frames
+from colorbench.frames.opening import open_frames
 
 BY_NAME = {scene.name: scene for scene in SCENES}
 

@@ -9,7 +9,7 @@ import pytest
 
 from colorbench.datasets.folder import DATASETS
 from colorbench.errors import DatasetError, UnknownNameError
-from colorbench.frames import open_frames
+from colorbench.frames.opening import open_frames
 
 FOLDER = DATASETS[0]
 

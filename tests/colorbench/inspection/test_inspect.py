@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from colorbench import color
+from colorbench.color import merge_luminance, rgb_to_lab
 from colorbench.errors import ColorbenchError, FramesError, UsageError
-from colorbench.frames import open_frames, write_png
+from colorbench.frames.opening import open_frames, write_png
 from colorbench.inspection import bleeding, flicker, inspect
 from colorbench.inspection.drift import shot_drift
 from colorbench.inspection.inspect import FilmReport, Inspection, inspect_films
@@ -55,8 +55,8 @@ def truth() -> tuple[RgbFrame, ...]:
 
 def recolored(rgb: RgbFrame, saturation: float) -> RgbFrame:
     """The same luminance, chroma times ``saturation``."""
-    lab = color.rgb_to_lab(torch.from_numpy(rgb)).numpy()
-    return color.merge_luminance(np.ascontiguousarray(lab[..., 0]), np.ascontiguousarray(lab[..., 1:]) * np.float32(saturation))
+    lab = rgb_to_lab(torch.from_numpy(rgb)).numpy()
+    return merge_luminance(np.ascontiguousarray(lab[..., 0]), np.ascontiguousarray(lab[..., 1:]) * np.float32(saturation))
 
 
 Write = Callable[[str, Sequence[RgbFrame]], Path]

@@ -10,7 +10,7 @@ import pytest
 
 from colorbench.errors import DatasetError, UsageError
 from colorbench.files.cache import CACHE_VARIABLE
-from colorbench.frames import read_image, write_png
+from colorbench.frames.opening import read_image, write_png
 from colorbench.training.material import fitted, gather
 
 MakeClips = Callable[..., Path]

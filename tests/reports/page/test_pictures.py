@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage.color import rgb2lab
 
-from colorbench.frames import read_image, write_video
+from colorbench.frames.opening import read_image, write_video
 from colorbench.results import Results, read_results
 from colorbench.store import frames_path
 from colorbench.types import RgbFrame

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from colorbench.errors import FramesError
-from colorbench.images import read_image
-from colorbench.png import read_plain_png
+from colorbench.frames.images import read_image
+from colorbench.frames.png import read_plain_png
 from colorbench.types import RgbFrame
 
 

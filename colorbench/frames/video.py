@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from colorbench.errors import FramesError
-from colorbench.truncation import video_shortfall
+from colorbench.frames.truncation import video_shortfall
+from colorbench.frames.yuv import frame_to_rgb
 from colorbench.types import RgbFrame
-from colorbench.yuv import frame_to_rgb
 
 if TYPE_CHECKING:
     from av import VideoFrame

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-from colorbench.footage import Footage
-from colorbench.gray_picture import gray_picture, lightness
-from colorbench.protocol import load_protocol
+from colorbench.clips.footage import Footage
+from colorbench.clips.protocol import load_protocol
+from colorbench.frames.gray_picture import gray_picture, lightness
 from colorbench.types import Clip
 
 

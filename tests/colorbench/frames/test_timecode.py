@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from colorbench.timecode import smpte
+from colorbench.frames.timecode import smpte
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.footage import Footage
+from colorbench.clips.footage import Footage
+from colorbench.clips.shots import Shot
 from colorbench.method import Colorizer, GrayClip
-from colorbench.shots import Shot
 from colorbench.types import Exemplar, LStar, RgbFrame
 
 

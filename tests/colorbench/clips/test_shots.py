@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from colorbench import color
-from colorbench.frames import open_frames
-from colorbench.shots import DETECTION, Shot, find_shots
+from colorbench.clips.shots import DETECTION, Shot, find_shots
+from colorbench.color import luma_rec601
+from colorbench.frames.opening import open_frames
 from colorbench.types import RgbFrame
 
 SEPARATELY_JOINED = ("blackswan", "scooter-black", "camel", "drift-straight", "cows", "motocross-jump", "dog")
@@ -54,7 +54,7 @@ def test_shots_hold_every_frame_once() -> None:
 
 def test_a_gray_copy_has_the_same_shots() -> None:
     frames, wanted = joined([15, 15, 15])
-    gray = [np.repeat(color.luma_rec601(frame)[..., None], 3, axis=-1) for frame in frames]
+    gray = [np.repeat(luma_rec601(frame)[..., None], 3, axis=-1) for frame in frames]
     assert starts(gray) == wanted
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from colorbench.clips.protocol import PRESETS, load_protocol, protocol_fields, signature
+from colorbench.clips.shots import DETECTION
 from colorbench.errors import UsageError
-from colorbench.protocol import PRESETS, load_protocol, protocol_fields, signature
-from colorbench.shots import DETECTION
 
 
 def test_bistnet_is_the_paper_and_its_notes() -> None:

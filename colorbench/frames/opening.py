@@ -14,12 +14,12 @@ from itertools import chain
 from pathlib import Path
 
 from colorbench.errors import FramesError
-from colorbench.frame_source import FrameSource
-from colorbench.images import IMAGE_SUFFIXES, read_image, write_png
-from colorbench.pictures import FolderSource, MixedSizes, natural_key, picture_files
-from colorbench.read_ahead import read_ahead
-from colorbench.video import VIDEO_SUFFIXES, VideoSource
-from colorbench.video_writer import write_video
+from colorbench.frames.frame_source import FrameSource
+from colorbench.frames.images import IMAGE_SUFFIXES, read_image, write_png
+from colorbench.frames.pictures import FolderSource, MixedSizes, natural_key, picture_files
+from colorbench.frames.read_ahead import read_ahead
+from colorbench.frames.video import VIDEO_SUFFIXES, VideoSource
+from colorbench.frames.video_writer import write_video
 
 __all__ = [
     "IMAGE_SUFFIXES",

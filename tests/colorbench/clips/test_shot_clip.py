@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import colorbench
-from colorbench.footage import Footage
-from colorbench.frames import write_png
+from colorbench.clips.footage import Footage
+from colorbench.clips.protocol import load_protocol
+from colorbench.clips.shot_clip import color_clip
+from colorbench.clips.shots import DETECTION
+from colorbench.frames.opening import write_png
 from colorbench.method import GrayClip
-from colorbench.protocol import load_protocol
 from colorbench.registry import METHODS
-from colorbench.shot_clip import color_clip
-from colorbench.shots import DETECTION
 from colorbench.types import Clip, Exemplar, RgbFrame
 
 LENGTHS = (9, 7, 8)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from colorbench.errors import FramesError
 from colorbench.files.atomic import replacing_file
-from colorbench.truncation import TIFF, picture_shortfall
+from colorbench.frames.truncation import TIFF, picture_shortfall
 from colorbench.types import RgbFrame
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
@@ -36,7 +36,7 @@ def read_image(path: Path) -> RgbFrame:
     """
     import cv2
 
-    from colorbench.png import read_plain_png
+    from colorbench.frames.png import read_plain_png
 
     try:
         data = path.read_bytes()

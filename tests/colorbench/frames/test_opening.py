@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from colorbench.errors import FramesError
-from colorbench.frames import FrameSource, content_digest, open_frames, read_ahead, write_png, write_video
+from colorbench.frames.opening import FrameSource, content_digest, open_frames, read_ahead, write_png, write_video
 from colorbench.types import RgbFrame
 
 

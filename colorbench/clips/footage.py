@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from colorbench.clips.exemplars import exemplar_indices, given_positions, scored_indices, shot_indices
+from colorbench.clips.shots import Shot, find_shots
 from colorbench.errors import DatasetError
-from colorbench.exemplars import exemplar_indices, given_positions, scored_indices, shot_indices
-from colorbench.frames import FrameSource, open_frames, read_ahead, read_image
-from colorbench.shots import Shot, find_shots
+from colorbench.frames.opening import FrameSource, open_frames, read_ahead, read_image
 from colorbench.types import Clip, Exemplar, LStar, Protocol, RgbFrame
 
 if TYPE_CHECKING:
@@ -93,17 +93,17 @@ class Footage:
 
     def luminance_of(self, rgb: RgbFrame) -> LStar:
         """The gray input made of a color frame, by the protocol's definition."""
-        from colorbench import color
+        from colorbench.color import luma_rec601, luminance
 
         if self.protocol.gray == "rec601":
-            rgb = np.repeat(color.luma_rec601(rgb)[..., None], 3, axis=-1)
-        return color.luminance(rgb)
+            rgb = np.repeat(luma_rec601(rgb)[..., None], 3, axis=-1)
+        return luminance(rgb)
 
     def merge(self, index: int, ab: NDArray[np.float32]) -> RgbFrame:
         """See GrayClip."""
-        from colorbench import color
+        from colorbench.color import merge_luminance
 
-        return color.merge_luminance(self.luminance(index), ab, rounding=self.protocol.rounding)
+        return merge_luminance(self.luminance(index), ab, rounding=self.protocol.rounding)
 
     def exemplars(self, limit: int | None = None) -> tuple[Exemplar, ...]:
         """The exemplars of the protocol at its size, the first ``limit`` of them; of ``per-shot``, those of each shot."""
@@ -182,7 +182,7 @@ def fitted_size(width: int, height: int, protocol: Protocol) -> tuple[int, int]:
     Raises:
         DatasetError: cropping leaves nothing.
 
-    >>> from colorbench.protocol import PRESETS
+    >>> from colorbench.clips.protocol import PRESETS
     >>> fitted_size(854, 480, PRESETS["bistnet"]), fitted_size(854, 480, PRESETS["tcvc"])
     ((384, 224), (832, 480))
     """

@@ -15,9 +15,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from colorbench.errors import FramesError, StoreError
-from colorbench.frames import FrameSource, open_frames, write_video
+from colorbench.frames.opening import FrameSource, open_frames, write_video
+from colorbench.frames.video import VideoSource
 from colorbench.types import RgbFrame
-from colorbench.video import VideoSource
 
 KR_KB = {"601": (0.299, 0.114), "709": (0.2126, 0.0722), "2020": (0.2627, 0.0593)}
 MATRIX = {"601": 6, "709": 1, "2020": 9, "unspecified": 2}
@@ -138,7 +138,7 @@ def test_yuvj_without_a_range_is_full(tmp_path: Path) -> None:
 def test_a_constant_luminance_matrix_is_refused(tmp_path: Path) -> None:
     from av.video.reformatter import VideoReformatter
 
-    from colorbench.yuv import frame_to_rgb
+    from colorbench.frames.yuv import frame_to_rgb
 
     frame = flat_yuv("yuv420p", [90, 120, 130], 16, 16, bits=8)
     frame.colorspace = 10
@@ -152,7 +152,7 @@ def test_a_constant_luminance_matrix_is_refused(tmp_path: Path) -> None:
 def test_deep_rgb_and_gray_are_rounded_correctly(pix_fmt: str, bits: int) -> None:
     from av.video.reformatter import VideoReformatter
 
-    from colorbench.yuv import frame_to_rgb
+    from colorbench.frames.yuv import frame_to_rgb
 
     levels: NDArray[np.uint16] = np.linspace(0, 2**bits - 1, 256 * 16).round().astype(np.uint16)
     frame = av.VideoFrame(256, 16, pix_fmt)
@@ -373,7 +373,7 @@ def test_only_mkv_is_written(tmp_path: Path) -> None:
 def test_a_full_disk_while_writing_a_video_is_a_store_error(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
-    from colorbench import video_writer
+    from colorbench.frames import video_writer
 
     with pytest.MonkeyPatch.context() as patch:
         from contextlib import contextmanager

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from colorbench.clips.exemplars import check_rule, exemplar_indices, given_positions, scored_indices
+from colorbench.clips.protocol import load_protocol
 from colorbench.errors import DatasetError, UsageError
-from colorbench.exemplars import check_rule, exemplar_indices, given_positions, scored_indices
-from colorbench.protocol import load_protocol
 from colorbench.types import Clip
 
 CLIP = Clip(name="dog", dataset="test", source=Path("dog"))

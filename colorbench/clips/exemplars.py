@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from colorbench.clips.shots import Shot
 from colorbench.errors import DatasetError, UsageError
-from colorbench.shots import Shot
 from colorbench.types import Clip, Protocol
 
 RULES = ("none", "first", "ends", "first-middle-last", "every:K", "per-shot", "given")

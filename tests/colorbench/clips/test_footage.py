@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from colorbench import color
+from colorbench.clips.footage import Footage, fit_frame, fitted_size
+from colorbench.clips.protocol import load_protocol
+from colorbench.color import luma_rec601, luminance
 from colorbench.errors import DatasetError, FramesError
-from colorbench.footage import Footage, fit_frame, fitted_size
-from colorbench.frames import read_image, write_png
-from colorbench.protocol import load_protocol
+from colorbench.frames.opening import read_image, write_png
 from colorbench.types import Clip, Protocol
 
 MakeClips = Callable[..., Path]
@@ -49,12 +49,12 @@ def test_only_the_first_frames_are_taken(make_clips: MakeClips, executor: Thread
 
 def test_luminance_is_the_gray_input(make_clips: MakeClips, executor: ThreadPoolExecutor) -> None:
     footage = Footage(clip(make_clips(clip=3)), load_protocol("full"), executor=executor)
-    assert np.array_equal(footage.luminance(1), color.luminance(footage.rgb(1)))
+    assert np.array_equal(footage.luminance(1), luminance(footage.rgb(1)))
 
 
 def test_rec601_input_is_the_luminance_of_the_luma_picture(make_clips: MakeClips, executor: ThreadPoolExecutor) -> None:
     footage = Footage(clip(make_clips(clip=3)), load_protocol("full", overrides={"gray": "rec601"}), executor=executor)
-    luma = color.luma_rec601(footage.rgb(1))
+    luma = luma_rec601(footage.rgb(1))
     gray = footage.merge(1, np.zeros((footage.height, footage.width, 2), np.float32))
     assert np.array_equal(gray, np.repeat(luma[..., None], 3, axis=-1))
 

@@ -20,11 +20,11 @@ def describe_picture(rgb: RgbFrame) -> NDArray[np.float32]:
     """:func:`describe` of a picture in color, (D,); a large one is scaled down first, as luminance takes time."""
     import cv2
 
-    from colorbench import color
+    from colorbench.color import luminance
 
     if rgb.shape[1] > _LARGEST[0] and rgb.shape[0] > _LARGEST[1]:
         rgb = cv2.resize(rgb, _LARGEST, interpolation=cv2.INTER_AREA)
-    return describe(color.luminance(rgb))
+    return describe(luminance(rgb))
 
 
 def describe(l_star: LStar) -> NDArray[np.float32]:

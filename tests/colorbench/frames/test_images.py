@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorbench.errors import FramesError, StoreError
-from colorbench.images import read_image, to_8_bit, write_png
+from colorbench.frames.images import read_image, to_8_bit, write_png
 
 GRAY = np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
 RGBA = np.dstack([GRAY, GRAY // 2, 255 - GRAY, GRAY[::-1]])

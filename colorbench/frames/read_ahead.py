@@ -9,8 +9,8 @@ from itertools import islice
 from threading import Lock
 from typing import Generic, TypeVar
 
-from colorbench.frame_source import FrameSource
-from colorbench.pictures import FolderSource
+from colorbench.frames.frame_source import FrameSource
+from colorbench.frames.pictures import FolderSource
 from colorbench.types import RgbFrame
 
 T = TypeVar("T")

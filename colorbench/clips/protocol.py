@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from colorbench.clips.exemplars import check_rule
+from colorbench.clips.shots import DETECTION
 from colorbench.errors import UnknownNameError, UsageError
-from colorbench.exemplars import check_rule
-from colorbench.shots import DETECTION
 from colorbench.types import MetricCard, Protocol
 
 PRESETS: dict[str, Protocol] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorbench.errors import FramesError
-from colorbench.images import to_8_bit
+from colorbench.frames.images import to_8_bit
 from colorbench.types import RgbFrame
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from colorbench.errors import FramesError
-from colorbench.images import IMAGE_SUFFIXES, read_image
+from colorbench.frames.images import IMAGE_SUFFIXES, read_image
 from colorbench.types import RgbFrame
 
 MixedSizes = Literal["refuse", "resize"]

@@ -1,0 +1,1 @@
+"""One frame after the other, out of pictures and films."""
