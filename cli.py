@@ -541,7 +541,7 @@ def datasets(*, as_json: bool) -> None:
 def weights(context: click.Context, *, as_json: bool) -> None:
     """List the official weights: here, missing or damaged. They are fetched on request only."""
     if context.invoked_subcommand is None:
-        from colorbench.weights import list_weights
+        from colorbench.weights.official import list_weights
         from reports.weights_listing import weights_lines
 
         _print_listing(list_weights(), weights_lines, as_json=as_json)
@@ -561,9 +561,9 @@ def fetch_weights(*, names: tuple[str, ...], as_json: bool, quiet: bool) -> None
       colorbench weights fetch deepexemplar
       colorbench weights fetch alexnet raft-small
     """
-    from colorbench.download_progress import ConsoleDownloads
-    from colorbench.fetching import fetch_weights as fetch
-    from colorbench.weights import describe_state
+    from colorbench.weights.download_progress import ConsoleDownloads
+    from colorbench.weights.fetching import fetch_weights as fetch
+    from colorbench.weights.official import describe_state
     from reports.weights_listing import weights_lines
 
     with ConsoleDownloads(quiet=quiet) as watcher:
@@ -582,8 +582,8 @@ def add_weights(*, name: str, file: Path, as_json: bool) -> None:
     Example:
       colorbench weights add deepexemplar colorization_checkpoint.zip
     """
-    from colorbench.fetching import add_weights as add
-    from colorbench.weights import describe_state
+    from colorbench.weights.fetching import add_weights as add
+    from colorbench.weights.official import describe_state
     from reports.weights_listing import weights_lines
 
     _print_listing([describe_state(add(name, file))], weights_lines, as_json=as_json)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
-from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
+from colorbench.weights.network_method import NetworkMethod, Settings, released
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer
@@ -28,7 +28,7 @@ def _official(device: str, settings: Settings) -> Colorizer:
     from baselines.cic_networks.coloring import SquareColorizer
     from baselines.cic_networks.eccv16 import Eccv16
     from colorbench.nets.checkpoints import load_strict, read_state
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     path = require_weights(WEIGHTS)
     network = Eccv16(temperature=parse_temperature(settings))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.types import MethodCard, NetworkFacts, Variant
+from colorbench.weights.network_method import NetworkMethod, Settings, released
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer
@@ -23,7 +23,7 @@ def _official(device: str, settings: Settings) -> Colorizer:  # noqa: ARG001 - i
     from baselines.colormnet_networks.coloring import ReleasedColorizer
     from baselines.colormnet_networks.network import ColorMNet
     from colorbench.nets.checkpoints import load_strict, read_state
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     path = require_weights(WEIGHTS)
     network = ColorMNet()

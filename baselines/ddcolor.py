@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from colorbench.network_method import NetworkMethod, Settings, Way, released
 from colorbench.types import MethodCard, NetworkFacts, Variant
+from colorbench.weights.network_method import NetworkMethod, Settings, Way, released
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer
@@ -23,7 +23,7 @@ def _way(variant: str) -> Way:
         from baselines.ddcolor_networks.coloring import ReleasedColorizer
         from baselines.ddcolor_networks.loading import load_released
         from baselines.ddcolor_networks.network import LARGE, TINY
-        from colorbench.weights import require_weights
+        from colorbench.weights.official import require_weights
 
         path = require_weights(WEIGHTS[variant])
         return ReleasedColorizer(load_released(path, size=TINY if variant == "tiny" else LARGE), device=device)

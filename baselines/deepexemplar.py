@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
-from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
+from colorbench.weights.network_method import NetworkMethod, Settings, released
 
 if TYPE_CHECKING:
     from baselines.deepexemplar_networks.coloring import Working
@@ -32,7 +32,7 @@ CHOICES = {"fit": ("crop", "stretch"), "propagate": ("no", "yes")}
 
 
 def _missing() -> str:
-    from colorbench.weights import weights_missing, weights_root
+    from colorbench.weights.official import weights_missing, weights_root
 
     reason = weights_missing(WEIGHTS)
     lacking = [name for name in FILES if not any((weights_root() / WEIGHTS).rglob(name))]
@@ -50,7 +50,7 @@ def _smoothing(settings: Settings) -> str:  # noqa: ARG001 - it is smoothed what
 def _official(device: str, settings: Settings) -> Colorizer:
     from baselines.deepexemplar_networks.coloring import ReleasedColorizer
     from baselines.deepexemplar_networks.loading import load_released
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     warp, color, vgg = (require_weights(WEIGHTS, name) for name in FILES)
     network = load_released(warp=warp, color=color, vgg=vgg)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
-from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
+from colorbench.weights.network_method import NetworkMethod, Settings, released
 
 if TYPE_CHECKING:
     from baselines.deepremaster_networks.coloring import Working
@@ -31,7 +31,7 @@ SHORTEST = 64
 def _official(device: str, settings: Settings) -> Colorizer:
     from baselines.deepremaster_networks.coloring import ReleasedColorizer
     from baselines.deepremaster_networks.loading import load_released
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     return ReleasedColorizer(load_released(require_weights(WEIGHTS)), working=parse_working(settings), device=device)
 

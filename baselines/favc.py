@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
-from colorbench.network_method import NetworkMethod, Settings, Way
 from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
+from colorbench.weights.network_method import NetworkMethod, Settings, Way
 
 if TYPE_CHECKING:
     from baselines.favc_networks.coloring import Working
@@ -37,7 +37,7 @@ CHOICES = {"model": tuple(CHECKPOINTS), "hypothesis": ("0", "1", "2", "3"), "fit
 
 def _missing() -> str:
     """What ``model=video``, the default, needs."""
-    from colorbench.weights import weights_missing
+    from colorbench.weights.official import weights_missing
 
     reasons = [weights_missing(_here(entries)) for entries in (VGG, tuple(CHECKPOINTS["video"]))]
     return "; ".join(reason for reason in reasons if reason)
@@ -90,7 +90,7 @@ def parse_settings(settings: Settings) -> tuple[str, Working]:
 
 
 def _vgg() -> Path:
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     return require_weights(_here(VGG), VGG_FILE)
 
@@ -98,7 +98,7 @@ def _vgg() -> Path:
 def _checkpoint(model: str) -> Path:
     """Without ``.index``."""
     from baselines.favc_networks.loading import checkpoint_prefix
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     folders = CHECKPOINTS[model]
     entry = _here(tuple(folders))
@@ -107,7 +107,7 @@ def _checkpoint(model: str) -> Path:
 
 def _here(entries: tuple[str, ...]) -> str:
     """The first entry whose weights are on this machine; the first of all where none is."""
-    from colorbench.weights import weights_missing
+    from colorbench.weights.official import weights_missing
 
     return next((entry for entry in entries if not weights_missing(entry)), entries[0])
 

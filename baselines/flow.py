@@ -1,6 +1,6 @@
 """Exemplar colors carried through the clip by optical flow: the control that a learned method has to beat. No training.
 
-:mod:`colorbench.carrying` is how.
+:mod:`colorbench.flow.carrying` is how.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class FlowCarrier:
         Raises:
             MethodError: there is no exemplar, or it shows no known frame of the clip.
         """
-        from colorbench.carrying import carry
-        from colorbench.filling import smoothed
+        from colorbench.flow.carrying import carry
+        from colorbench.flow.filling import smoothed
 
         for hints in carry(clip, exemplars[:1] if self._single else exemplars):
             exact = hints.exact

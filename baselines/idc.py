@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baselines.compact_networks.shipped import compact_trainable, compact_way
-from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, NetworkFacts, Variant
+from colorbench.weights.network_method import NetworkMethod, Settings, released
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer
@@ -25,7 +25,7 @@ def _official(device: str, settings: Settings) -> Colorizer:  # noqa: ARG001 - i
     from baselines.cic_networks.coloring import SquareColorizer
     from baselines.idc_networks.siggraph17 import Siggraph17
     from colorbench.nets.checkpoints import load_strict, read_state
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     path = require_weights(WEIGHTS)
     network = Siggraph17()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baselines.compact_networks.shipped import compact_trainable, compact_way
-from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, NetworkFacts, Variant
+from colorbench.weights.network_method import NetworkMethod, Settings, released
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer
@@ -25,7 +25,7 @@ WEIGHTS = "iizuka-places"
 def _official(device: str, settings: Settings) -> Colorizer:  # noqa: ARG001 - it has none
     from baselines.iizuka_networks.coloring import IizukaColorizer
     from baselines.iizuka_networks.release import load_released
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     found = load_released(require_weights(WEIGHTS))
     return IizukaColorizer(found.network, mean=found.mean, device=device)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baselines.compact_networks.shipped import compact_file, compact_trainable, compact_way
-from colorbench.network_method import NetworkMethod, Settings, Way, released
 from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
+from colorbench.weights.network_method import NetworkMethod, Settings, Way, released
 
 if TYPE_CHECKING:
     from baselines.inscolor_networks.boxes import Boxes
@@ -33,7 +33,7 @@ DETECTOR = "maskrcnn"
 
 def _official(device: str, settings: Settings) -> Colorizer:
     from baselines.inscolor_networks.detection import load_detector
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     return _released(device, _given(settings) or load_detector(require_weights(DETECTOR), device=device))
 
@@ -45,7 +45,7 @@ def _undetected(device: str, settings: Settings) -> Colorizer:
 def _released(device: str, boxes: Boxes | None) -> Colorizer:
     from baselines.inscolor_networks.coloring import ReleasedColorizer
     from baselines.inscolor_networks.loading import load_released
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     instances, fusion, alone = (require_weights(WEIGHTS, name) for name in FILES)
     networks = load_released(instances=instances, fusion=fusion, alone=alone)
@@ -74,14 +74,14 @@ def _given_identity(settings: Settings) -> str:
 
 
 def _detector_missing() -> str:
-    from colorbench.weights import weights_missing
+    from colorbench.weights.official import weights_missing
 
     return "; ".join(reason for reason in (weights_missing(WEIGHTS), weights_missing(DETECTOR)) if reason)
 
 
 def _detector_identity() -> str:
     from colorbench.files.digest import file_digest
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     return f"detector {file_digest(require_weights(DETECTOR))} torchvision {version('torchvision')}"
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from baselines.compact_networks.shipped import compact_trainable, compact_way
 from colorbench.errors import UsageError
-from colorbench.network_method import NetworkMethod, Settings, released
 from colorbench.training.trainable import OpenTask
 from colorbench.types import MethodCard, NetworkFacts, Setting, Variant
+from colorbench.weights.network_method import NetworkMethod, Settings, released
 
 if TYPE_CHECKING:
     from baselines.tcvc_networks.coloring import Working
@@ -36,7 +36,7 @@ LONGEST = 199
 def _official(device: str, settings: Settings) -> Colorizer:
     from baselines.tcvc_networks.coloring import ReleasedColorizer
     from baselines.tcvc_networks.loading import load_released
-    from colorbench.weights import require_weights
+    from colorbench.weights.official import require_weights
 
     network = load_released(require_weights(WEIGHTS, FILE), flow=parse_flow(settings), device=device)
     return ReleasedColorizer(network, working=parse_working(settings), device=device)
@@ -92,8 +92,8 @@ def _flow_identity(flow: FlowName) -> str:
         return f"flow dis {cv2.__version__}"
     if flow == "raft":
         from colorbench.files.digest import file_digest
-        from colorbench.metrics.backbones import find_backbone
-        from colorbench.training.optical_flow import RAFT_FILES
+        from colorbench.flow.optical_flow import RAFT_FILES
+        from colorbench.weights.backbones import find_backbone
 
         found = (find_backbone(name) for name in RAFT_FILES.values())
         return f"flow raft {next((file_digest(path) for path in found if isinstance(path, Path)), 'no weights')}"

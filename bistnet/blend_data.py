@@ -30,7 +30,7 @@ from colorbench.store import digest
 from colorbench.types import Clip
 
 if TYPE_CHECKING:
-    from colorbench.carrying import Hints
+    from colorbench.flow.carrying import Hints
 
 RULE = 1
 """Raised when the same clip and network would give other planes."""

@@ -19,15 +19,15 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from colorbench.carrying import LEAST_TRUST
 from colorbench.errors import WeightsError
-from colorbench.filling import smoothed
+from colorbench.flow.carrying import LEAST_TRUST
+from colorbench.flow.filling import smoothed
 from colorbench.nets.checkpoints import load_strict
 from colorbench.types import LStar
-from colorbench.weights_file import package_versions, read_card, save_weights
+from colorbench.weights.trained_file import package_versions, read_card, save_weights
 
 if TYPE_CHECKING:
-    from colorbench.carrying import Colors, Hints
+    from colorbench.flow.carrying import Colors, Hints
 
 FORMAT = 1
 """Of the card; raised when a file of this form could not be read by the code before it."""
@@ -134,7 +134,7 @@ def save_blend(path: Path, blend: Blend, *, network: str, facts: Mapping[str, An
         facts: how it came about; the rest of the card.
 
     Raises:
-        WeightsError, UsageError, StoreError: as :func:`colorbench.weights_file.save_weights`.
+        WeightsError, UsageError, StoreError: as :func:`colorbench.weights.trained_file.save_weights`.
     """
     own = {"format": FORMAT, "network": network, "shape": asdict(blend.shape), "versions": package_versions()}
     save_weights(path, blend.state_dict(), {**facts, **own})
@@ -166,7 +166,7 @@ def load_blend(path: Path, *, network: str) -> Blend:
 
 
 def _untrusted(side: Colors | None) -> Colors:
-    from colorbench.carrying import Colors
+    from colorbench.flow.carrying import Colors
 
     if side is None:
         raise ValueError("a frame that flow says nothing of")

@@ -24,7 +24,7 @@ from bistnet.release import recognize
 from bistnet.settings import Settings, settings_from_dict
 from colorbench.errors import UsageError, WeightsError
 from colorbench.nets.checkpoints import load_strict, read_state
-from colorbench.weights_file import package_versions, save_weights
+from colorbench.weights.trained_file import package_versions, save_weights
 
 FORMAT = 1
 """Raised when a file of this form could not be read by the code before it."""

@@ -14,8 +14,8 @@ from bistnet.method import PAPER, WORKING, digests, parse_options
 from bistnet.shipped import find_network, weights_folders
 from colorbench.errors import WeightsError
 from colorbench.files.digest import file_digest
-from colorbench.network_method import NetworkMethod, Way
 from colorbench.types import MethodCard, NetworkFacts, Variant
+from colorbench.weights.network_method import NetworkMethod, Way
 
 if TYPE_CHECKING:
     from bistnet.tracking import TrackedColorizer

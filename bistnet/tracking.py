@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from bistnet.blending import Blend, planes
 from bistnet.fusion import spans
 from bistnet.method import exemplar_frames
-from colorbench.carrying import carry
+from colorbench.flow.carrying import carry
 from colorbench.types import Exemplar, LStar, RgbFrame
 
 if TYPE_CHECKING:
     from bistnet.inference import Colorizer
-    from colorbench.carrying import Hints
+    from colorbench.flow.carrying import Hints
     from colorbench.method import GrayClip
 
 

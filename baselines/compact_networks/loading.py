@@ -10,7 +10,7 @@ from torch import nn
 
 from colorbench.errors import WeightsError
 from colorbench.nets.checkpoints import load_strict, read_state
-from colorbench.weights_file import read_card
+from colorbench.weights.trained_file import read_card
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colorbench.network_method import Way
 from colorbench.training.trainable import OpenTask, Preset, TrainableCard
 from colorbench.types import MethodCard
+from colorbench.weights.network_method import Way
 
 if TYPE_CHECKING:
     from colorbench.method import Colorizer

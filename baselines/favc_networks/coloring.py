@@ -16,8 +16,8 @@ from baselines.favc_networks.networks import ImageNetwork, VideoNetwork
 from baselines.favc_networks.refinement import refined
 from baselines.favc_networks.unet import UNet, legacy_resize
 from colorbench.color import rgb_to_lab
+from colorbench.flow.optical_flow import dis
 from colorbench.frames.gray_picture import gray_picture
-from colorbench.training.optical_flow import dis
 from colorbench.types import Exemplar, RgbFrame
 
 if TYPE_CHECKING:

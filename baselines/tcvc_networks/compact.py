@@ -19,8 +19,8 @@ from baselines.compact_networks.frames import MULTIPLES, SHORT_SIDE
 from baselines.tcvc_networks.coloring import CHROMA_SCALE, colored
 from baselines.tcvc_networks.flows import EstimatedFlow
 from baselines.tcvc_networks.network import Tcvc
+from colorbench.flow.optical_flow import dis
 from colorbench.nets.working import chroma_picture, luminance_planes, working_size
-from colorbench.training.optical_flow import dis
 from colorbench.types import Exemplar, RgbFrame
 
 if TYPE_CHECKING:

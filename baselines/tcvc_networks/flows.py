@@ -1,4 +1,4 @@
-"""Other flows in FlowNet2's place: those of colorbench.training.optical_flow, on the frames as 8-bit gray pictures."""
+"""Other flows in FlowNet2's place: those of colorbench.flow.optical_flow, on the frames as 8-bit gray pictures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from colorbench.training.optical_flow import Estimator
+from colorbench.flow.optical_flow import Estimator
 
 
 class EstimatedFlow(nn.Module):

@@ -8,8 +8,8 @@ from typing import Literal
 from baselines.tcvc_networks.flownet2 import FlowNet2
 from baselines.tcvc_networks.flows import EstimatedFlow
 from baselines.tcvc_networks.network import Tcvc
+from colorbench.flow.optical_flow import make_estimator
 from colorbench.nets.checkpoints import load_strict, read_state
-from colorbench.training.optical_flow import make_estimator
 
 FlowName = Literal["flownet2", "raft", "dis"]
 

@@ -166,7 +166,7 @@ class EdgesTask:
 
     def save(self, path: Path, network: nn.Module, provenance: Provenance) -> None:
         """See Task. Batch normalization is kept apart from the convolutions, as ``build_expert`` reads it."""
-        from colorbench.weights_file import package_versions, save_weights
+        from colorbench.weights.trained_file import package_versions, save_weights
 
         card = {
             "network": "compact-edges",

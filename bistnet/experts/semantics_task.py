@@ -41,7 +41,7 @@ from bistnet.experts.semantics_data import (
 from bistnet.experts.semantics_strip import strip
 from colorbench.errors import DatasetError, UsageError
 from colorbench.frames.images import write_png
-from colorbench.weights_file import package_versions, save_weights
+from colorbench.weights.trained_file import package_versions, save_weights
 
 if TYPE_CHECKING:
     from bistnet.experts.semantics_training import SemanticsSettings

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from colorbench.flow.optical_flow import dis, find_motion
 from colorbench.inspection.measure import MeasureCard
 from colorbench.inspection.motion import carried, is_judged
 from colorbench.inspection.view import View
-from colorbench.training.optical_flow import dis, find_motion
 
 CARD = MeasureCard(
     name="agreement",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from colorbench.clips.shots import Shot, find_shots
 from colorbench.errors import UsageError
+from colorbench.flow.optical_flow import dis, find_motion
 from colorbench.frames.opening import FrameSource, read_ahead
 from colorbench.inspection.films import Films, open_films
 from colorbench.inspection.meter import FilmMeter
@@ -24,7 +25,6 @@ from colorbench.inspection.motion import is_judged
 from colorbench.inspection.references import ReferenceMeter, ReferenceRow
 from colorbench.inspection.verdict import ShotRow, Values, film_values, shot_rows
 from colorbench.inspection.view import LONG_SIDE, View, look_at
-from colorbench.training.optical_flow import dis, find_motion
 from colorbench.types import RgbFrame
 
 T = TypeVar("T")

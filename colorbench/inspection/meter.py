@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from colorbench.flow.optical_flow import Motion
 from colorbench.inspection import bleeding, colors, flicker, luminance
 from colorbench.inspection.agreement import chroma_quantiles
 from colorbench.inspection.drift import BANDS, STEP_FIELDS, drift_step
 from colorbench.inspection.motion import carried
 from colorbench.inspection.view import View
-from colorbench.training.optical_flow import Motion
 
 FRAME_CARDS = (luminance.CARD, luminance.PEAK_CARD, flicker.CARD, bleeding.CARD, colors.CARD)
 """Measures with a value a frame."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.training.optical_flow import Motion
+from colorbench.flow.optical_flow import Motion
 
 FEWEST = 0.1
 """Share of a frame's pixels whose motion must be trusted for the pair to be judged; across a cut less are."""

@@ -10,9 +10,9 @@ import math
 
 from colorbench.errors import MetricError
 from colorbench.metric import FramePair
-from colorbench.metrics.backbones import Missing, find_backbone
 from colorbench.metrics.perceptual import BACKBONES, Features, Net, PerceptualDistance
 from colorbench.types import MetricCard, RgbFrame
+from colorbench.weights.backbones import Missing, find_backbone
 
 
 class LpipsScorer:

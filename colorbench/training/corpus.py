@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from colorbench.errors import DatasetError
+from colorbench.flow.optical_flow import Estimator, find_motion, make_estimator
 from colorbench.method import Colorizer
 from colorbench.training.material import gather
-from colorbench.training.optical_flow import Estimator, find_motion, make_estimator
 from colorbench.training.task import Sample
 from colorbench.training.triplets import Triplets, TripletSettings
 from colorbench.training.validation import score_colorizer

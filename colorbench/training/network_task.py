@@ -18,7 +18,7 @@ from colorbench.method import Colorizer
 from colorbench.training.corpus import Corpus, CorpusSettings
 from colorbench.training.task import Batch, Provenance, Sample, Terms
 from colorbench.types import MethodCard
-from colorbench.weights_file import package_versions, save_weights
+from colorbench.weights.trained_file import package_versions, save_weights
 
 FORMAT = 1
 """Of the card; raised when a file of this form could not be read by the code before it."""

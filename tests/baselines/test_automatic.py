@@ -24,11 +24,11 @@ from baselines.iizuka_networks.release import Released
 from colorbench.clips.footage import Footage
 from colorbench.clips.protocol import load_protocol
 from colorbench.errors import UsageError, WeightsError
-from colorbench.manifest import load_manifest
 from colorbench.method import Colorizer, Method
 from colorbench.registry import METHODS
 from colorbench.scoring import checked
 from colorbench.types import Clip
+from colorbench.weights.manifest import load_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = {"cic": "eccv16", "idc": "siggraph17", "iizuka": "iizuka-places"}
@@ -65,7 +65,7 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, nn.Modu
     for name, place in TORCH_FILES.items():
         torch.save(dict(networks[name].state_dict()), tmp_path / f"{WEIGHTS[name]}.pth")
         monkeypatch.setattr(place, partial(type(networks[name]), width=2))
-    monkeypatch.setattr("colorbench.weights.require_weights", lambda name: tmp_path / f"{name}.pth")
+    monkeypatch.setattr("colorbench.weights.official.require_weights", lambda name: tmp_path / f"{name}.pth")
     released = Released(networks["iizuka"], 0.45)  # type: ignore[arg-type]
     monkeypatch.setattr("baselines.iizuka_networks.release.load_released", lambda path: released)
     return networks

@@ -21,7 +21,7 @@ from baselines.cic_networks.coloring import SquareColorizer, squeezed
 from baselines.cic_networks.eccv16 import Eccv16
 from baselines.idc_networks.siggraph17 import Siggraph17
 from colorbench.color import rgb_to_lab
-from colorbench.manifest import load_manifest
+from colorbench.weights.manifest import load_manifest
 
 State = dict[str, Tensor]
 

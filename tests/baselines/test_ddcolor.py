@@ -24,10 +24,10 @@ from baselines.ddcolor_networks.network import DDColor, Size
 from colorbench.clips.footage import Footage
 from colorbench.clips.protocol import load_protocol
 from colorbench.errors import WeightsError
-from colorbench.manifest import load_manifest
 from colorbench.registry import METHODS as REGISTERED
 from colorbench.scoring import checked
 from colorbench.types import Clip
+from colorbench.weights.manifest import load_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 METHOD = METHODS[0]
@@ -66,7 +66,7 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, DDColor
         torch.save({"params": network.state_dict()}, tmp_path / f"{WEIGHTS[variant]}.pth")
     monkeypatch.setattr("baselines.ddcolor_networks.network.LARGE", NARROW)
     monkeypatch.setattr("baselines.ddcolor_networks.network.TINY", SMALLER)
-    monkeypatch.setattr("colorbench.weights.require_weights", lambda name: tmp_path / f"{name}.pth")
+    monkeypatch.setattr("colorbench.weights.official.require_weights", lambda name: tmp_path / f"{name}.pth")
     return networks
 
 

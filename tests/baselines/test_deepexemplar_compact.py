@@ -25,7 +25,7 @@ from colorbench.training.recipe import Recipe
 from colorbench.training.stream import Samples
 from colorbench.training.task import Provenance
 from colorbench.training.trainable import TRAINABLES
-from colorbench.weights_file import save_weights
+from colorbench.weights.trained_file import save_weights
 
 Open = Callable[..., tuple[Recipe, NetworkTask]]
 

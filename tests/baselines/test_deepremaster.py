@@ -115,7 +115,7 @@ def written(path: Path) -> DeepRemaster:
 def test_a_file_in_the_released_layout_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, narrow_networks: None) -> None:
     path = tmp_path / "remasternet.pth.tar"
     networks = written(path)
-    monkeypatch.setattr("colorbench.weights.require_weights", lambda name, member="": path)
+    monkeypatch.setattr("colorbench.weights.official.require_weights", lambda name, member="": path)
     loaded = METHOD.load(variant="official", device="cpu", settings=DEFAULTS)
     assert isinstance(loaded, ReleasedColorizer)
     for network, theirs in ((loaded.restoration, networks.restoration), (loaded.color, networks.color)):
@@ -125,8 +125,8 @@ def test_a_file_in_the_released_layout_loads(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_fingerprint_is_the_file_s(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("colorbench.weights.require_weights", lambda name, member="": place)
-    monkeypatch.setattr("colorbench.weights.weights_missing", lambda name: "")
+    monkeypatch.setattr("colorbench.weights.official.require_weights", lambda name, member="": place)
+    monkeypatch.setattr("colorbench.weights.official.weights_missing", lambda name: "")
     seen = set()
     for content in (b"one", b"two"):
         place.write_bytes(content)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from baselines.exemplar_hold import ExemplarHold
 from baselines.flow import METHODS, FlowCarrier
-from colorbench.carrying import SPAN_BYTES, carry
 from colorbench.clips.footage import Footage
 from colorbench.clips.protocol import load_protocol
 from colorbench.color import rgb_to_lab
 from colorbench.errors import MethodError
+from colorbench.flow.carrying import SPAN_BYTES, carry
 from colorbench.types import Clip, Exemplar
 
 from .conftest import psnr

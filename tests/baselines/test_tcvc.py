@@ -25,9 +25,9 @@ from baselines.tcvc_networks.flows import EstimatedFlow
 from baselines.tcvc_networks.network import Tcvc
 from colorbench.color import luminance
 from colorbench.errors import UsageError, WeightsError
+from colorbench.flow.optical_flow import dis
 from colorbench.registry import METHODS as REGISTERED
 from colorbench.training.losses.warping import warp
-from colorbench.training.optical_flow import dis
 
 ROOT = Path(__file__).resolve().parents[2]
 METHOD = METHODS[0]

@@ -19,8 +19,8 @@ from baselines.tcvc_networks.flows import EstimatedFlow
 from baselines.tcvc_networks.network import Tcvc
 from colorbench.color import rgb_to_lab
 from colorbench.errors import UsageError
+from colorbench.flow.optical_flow import dis
 from colorbench.training.losses.warping import warp
-from colorbench.training.optical_flow import dis
 
 State = Mapping[str, Tensor]
 

@@ -12,9 +12,9 @@ from bistnet import shipped
 from bistnet.blend_task import BlendTask, charbonnier
 from bistnet.shipped import find_network
 from bistnet.tracked_method import METHODS
-from colorbench.carrying import carry
 from colorbench.errors import DatasetError, UsageError
-from colorbench.filling import smoothed
+from colorbench.flow.carrying import carry
+from colorbench.flow.filling import smoothed
 from colorbench.training.stream import Samples
 from colorbench.training.task import Provenance
 from colorbench.training.trainable import TRAINABLES

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from bistnet.blending import CANDIDATES, CHANNELS, TRUSTS, Blend, Shape, load_blend, planes, rotated, save_blend, without
-from colorbench.carrying import LEAST_TRUST, Colors, Hints
 from colorbench.errors import WeightsError
-from colorbench.filling import smoothed
+from colorbench.flow.carrying import LEAST_TRUST, Colors, Hints
+from colorbench.flow.filling import smoothed
 
 
 def hints_of(*, before: bool = True, after: bool = True, height: int = 24, width: int = 40) -> Hints:

@@ -20,7 +20,7 @@ from bistnet.checkpoint import Card, load_checkpoint, read_card, save_checkpoint
 from bistnet.network import BiSTNet
 from bistnet.settings import Settings, load_settings, with_overrides
 from colorbench.errors import ColorbenchError, StoreError, UsageError, WeightsError
-from colorbench.weights_file import save_weights
+from colorbench.weights.trained_file import save_weights
 
 
 def tiny_settings(overrides: dict[str, Any] | None = None) -> Settings:

@@ -12,7 +12,7 @@ import torch
 import colorbench
 from bistnet.experts import build_expert
 from bistnet.loading import load_trained
-from colorbench.weights_file import read_card
+from colorbench.weights.trained_file import read_card
 
 FOLDER = Path(__file__).resolve().parents[2] / "bistnet" / "weights"
 FILES = sorted(FOLDER.rglob("*.safetensors"))

@@ -2,7 +2,7 @@ r"""The temporal loss: what a pixel was colored in the frame before, it should b
 
     L_temporal = mean over pixels and channels of M (x_t - W(x_{t-1}, f))^2,   W(u, f)(p) = u(p + f(p))
 
-f is the flow from frame t to frame t - 1 and M says where it can be trusted (:mod:`colorbench.training.optical_flow`). The
+f is the flow from frame t to frame t - 1 and M says where it can be trusted (:mod:`colorbench.flow.optical_flow`). The
 source is DeepExemplar (Zhang et al., CVPR 2019): squares in CIE units, a mean over all pixels and not over the trusted ones; it
 warps frame t to t - 1 and compares there, ours the other way round, which is the order of coloring.
 """

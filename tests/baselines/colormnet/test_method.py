@@ -23,9 +23,9 @@ from baselines.colormnet_networks.network import ColorMNet
 from baselines.colormnet_networks.propagation import Reference, propagated
 from colorbench.color import luminance
 from colorbench.errors import MethodError, WeightsError
-from colorbench.manifest import load_manifest
 from colorbench.registry import METHODS as REGISTERED
 from colorbench.types import Exemplar, RgbFrame
+from colorbench.weights.manifest import load_manifest
 
 ROOT = Path(__file__).resolve().parents[3]
 METHOD = METHODS[0]
@@ -48,8 +48,8 @@ def file(tmp_path: Path, network: ColorMNet, monkeypatch: pytest.MonkeyPatch) ->
     path = tmp_path / "DINOv2FeatureV6_LocalAtten_s2_154000.pth"
     torch.save(dict(network.state_dict()), path)
     monkeypatch.setattr("baselines.colormnet_networks.network.ColorMNet", partial(ColorMNet, 2))
-    monkeypatch.setattr("colorbench.weights.require_weights", lambda name, member="": path)
-    monkeypatch.setattr("colorbench.weights.weights_missing", lambda name: "")
+    monkeypatch.setattr("colorbench.weights.official.require_weights", lambda name, member="": path)
+    monkeypatch.setattr("colorbench.weights.official.weights_missing", lambda name: "")
     return path
 
 

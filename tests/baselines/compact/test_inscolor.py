@@ -34,7 +34,7 @@ from colorbench.registry import METHODS as REGISTERED
 from colorbench.training.network_task import NetworkTask
 from colorbench.training.task import Provenance
 from colorbench.training.trainable import TRAINABLES, Preset, open_preset
-from colorbench.weights_file import save_weights
+from colorbench.weights.trained_file import save_weights
 
 METHOD = METHODS[0]
 DEFAULTS = {setting.name: setting.default or "" for setting in METHOD.card.settings}

@@ -17,12 +17,12 @@ from baselines.tcvc_networks.compact import CompactColorizer, Shape, build_compa
 from baselines.tcvc_networks.training import batch_terms
 from colorbench.color import luminance
 from colorbench.errors import UsageError, WeightsError
+from colorbench.flow.optical_flow import dis
 from colorbench.registry import METHODS as REGISTERED
 from colorbench.training.losses.warping import warp
 from colorbench.training.network_task import NetworkTask
-from colorbench.training.optical_flow import dis
 from colorbench.training.task import Provenance
-from colorbench.weights_file import save_weights
+from colorbench.weights.trained_file import save_weights
 
 METHOD = METHODS[0]
 DEFAULTS = {setting.name: setting.default or "" for setting in METHOD.card.settings}

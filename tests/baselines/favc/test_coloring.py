@@ -28,7 +28,7 @@ from baselines.favc_networks.networks import AveragedVgg19, ImageNetwork, VideoN
 from baselines.favc_networks.refinement import CHANNELS, refined
 from baselines.favc_networks.unet import UNet, legacy_resize
 from colorbench.color import luminance
-from colorbench.training.optical_flow import dis
+from colorbench.flow.optical_flow import dis
 
 
 @pytest.mark.parametrize(

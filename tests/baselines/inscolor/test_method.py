@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import colorbench.weights
+import colorbench.weights.official
 from baselines.inscolor import FILES, METHODS
 from baselines.inscolor_networks import detection, loading
 from baselines.inscolor_networks.boxes_file import BoxesFile
@@ -142,14 +142,14 @@ def test_boxes_are_a_file_s_or_none_or_the_detector_s(
     with pytest.raises(WeightsError, match="colorbench weights fetch maskrcnn"):
         METHOD.load(variant="official", device="cpu", settings=NONE)
     detector = Detector(torch.nn.Identity())
-    monkeypatch.setattr(colorbench.weights, "require_weights", with_detector(path))
+    monkeypatch.setattr(colorbench.weights.official, "require_weights", with_detector(path))
     monkeypatch.setattr(detection, "load_detector", lambda found, *, device: detector if found == path else None)
     assert loaded("official", NONE).boxes is detector
 
 
 def with_detector(path: Path) -> Callable[..., Path]:
     """``require_weights`` that finds the detector's file there."""
-    require = colorbench.weights.require_weights
+    require = colorbench.weights.official.require_weights
     return lambda name, *member: path if name == "maskrcnn" else require(name, *member)
 
 
@@ -160,9 +160,9 @@ def test_the_detector_is_part_of_the_fingerprint(
     weights = tmp_path / "maskrcnn.pth"
     weights.write_bytes(b"one")
     assert METHOD.fingerprint(variant="official", settings=NONE) == "no weights"
-    missing = colorbench.weights.weights_missing
-    monkeypatch.setattr(colorbench.weights, "weights_missing", lambda name: "" if name == "maskrcnn" else missing(name))
-    monkeypatch.setattr(colorbench.weights, "require_weights", with_detector(weights))
+    missing = colorbench.weights.official.weights_missing
+    monkeypatch.setattr(colorbench.weights.official, "weights_missing", lambda name: "" if name == "maskrcnn" else missing(name))
+    monkeypatch.setattr(colorbench.weights.official, "require_weights", with_detector(weights))
     first = METHOD.fingerprint(variant="official", settings=NONE)
     weights.write_bytes(b"another")
     assert " torchvision " in first

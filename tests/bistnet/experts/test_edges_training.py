@@ -21,7 +21,7 @@ from colorbench.errors import ColorbenchError, DatasetError, UsageError
 from colorbench.frames.images import read_image, write_png
 from colorbench.training.task import Provenance
 from colorbench.training.trainable import TRAINABLES
-from colorbench.weights_file import read_card
+from colorbench.weights.trained_file import read_card
 
 Map = NDArray[np.float32]
 PLAIN = Augmentation(scale=(1.0, 1.0), degrees=0.0, quarter_turns=0.0, gamma=1.0, contrast=(1.0, 1.0), brightness=0.0)

@@ -25,7 +25,7 @@ from colorbench.errors import DatasetError, UnknownNameError, UsageError
 from colorbench.frames.images import read_image
 from colorbench.training.task import Provenance
 from colorbench.training.trainable import TRAINABLES
-from colorbench.weights_file import read_card
+from colorbench.weights.trained_file import read_card
 
 HEIGHT, WIDTH = 64, 96
 

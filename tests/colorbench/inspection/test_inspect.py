@@ -15,6 +15,7 @@ import torch
 
 from colorbench.color import merge_luminance, rgb_to_lab
 from colorbench.errors import ColorbenchError, FramesError, UsageError
+from colorbench.flow.optical_flow import dis, find_motion
 from colorbench.frames.opening import open_frames, write_png
 from colorbench.inspection import bleeding, flicker, inspect
 from colorbench.inspection.drift import shot_drift
@@ -22,7 +23,6 @@ from colorbench.inspection.inspect import FilmReport, Inspection, inspect_films
 from colorbench.inspection.meter import FilmMeter
 from colorbench.inspection.verdict import worst_first
 from colorbench.inspection.view import View, look_at
-from colorbench.training.optical_flow import dis, find_motion
 from colorbench.types import RgbFrame
 
 HEIGHT, WIDTH, LENGTH = 72, 96, 10

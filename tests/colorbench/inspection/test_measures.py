@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
+from colorbench.flow.optical_flow import Motion
 from colorbench.inspection import agreement, bleeding, colors, drift, flicker, luminance
 from colorbench.inspection.measure import MeasureCard
 from colorbench.inspection.motion import carried, is_judged
 from colorbench.inspection.verdict import SHOT_CARDS
 from colorbench.inspection.view import look_at, working_size
-from colorbench.training.optical_flow import Motion
 from colorbench.types import Direction
 
 Plane = NDArray[np.float32]

@@ -275,7 +275,7 @@ def test_importing_the_metrics_imports_no_torch() -> None:
 def test_official_weights_score_as_the_package(metric: Any, shot: Pair) -> None:
     import torch
 
-    from colorbench.metrics.backbones import find_backbone
+    from colorbench.weights.backbones import find_backbone
 
     found = find_backbone(BACKBONES[metric.net].file_name)
     if not isinstance(found, Path):

@@ -17,7 +17,7 @@ from colorbench.training.loop import Place, Trained, train
 from colorbench.training.recipe import Recipe
 from colorbench.training.state import TrainingFolder
 from colorbench.training.task import Batch, Provenance, Sample
-from colorbench.weights_file import read_card, save_weights
+from colorbench.weights.trained_file import read_card, save_weights
 
 
 class Line:

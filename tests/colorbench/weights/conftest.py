@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorbench.downloads import Patience
-from colorbench.manifest import WeightsEntry
+from colorbench.weights.downloads import Patience
+from colorbench.weights.manifest import WeightsEntry
 
 BODY = np.random.default_rng(5).bytes(700_000)
 OTHER = np.random.default_rng(6).bytes(700_000)

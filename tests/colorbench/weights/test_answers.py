@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from requests import Response
 
-from colorbench.answers import cause_of, content_length, range_start, range_total, read_mark, refusal_of
+from colorbench.weights.answers import cause_of, content_length, range_start, range_total, read_mark, refusal_of
 
 
 def answer(status: int = 200, *, url: str = "https://host/a", **headers: str) -> Response:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli import main
-from colorbench.manifest import WeightsEntry, load_manifest
+from colorbench.weights.manifest import WeightsEntry, load_manifest
 
 
 def call(*arguments: str | Path) -> Result:
@@ -23,8 +23,8 @@ def call(*arguments: str | Path) -> Result:
 @pytest.fixture
 def one_entry(make_entry: Any, site: Any, body: bytes, monkeypatch: pytest.MonkeyPatch, root: Path) -> WeightsEntry:
     entry: WeightsEntry = make_entry(site.put("/net.pth", body))
-    for module in ("fetching", "weights"):
-        monkeypatch.setattr(f"colorbench.{module}.load_manifest", lambda: {"net": entry})
+    for module in ("fetching", "official"):
+        monkeypatch.setattr(f"colorbench.weights.{module}.load_manifest", lambda: {"net": entry})
     return entry
 
 
@@ -90,7 +90,7 @@ def test_every_command_has_help(command: list[str]) -> None:
 
 def test_the_listing_loads_nothing_heavy(tmp_path: Path) -> None:
     code = (
-        "import json, sys\nfrom colorbench.weights import list_weights\nlist_weights()\n"
+        "import json, sys\nfrom colorbench.weights.official import list_weights\nlist_weights()\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     environment = {**os.environ, "COLORBENCH_CACHE": str(tmp_path)}

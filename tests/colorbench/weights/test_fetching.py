@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from colorbench.downloads import Patience
 from colorbench.errors import StoreError, UnknownNameError, UsageError, WeightsError
-from colorbench.fetching import add_weights, fetch_weights
-from colorbench.manifest import WeightsEntry
-from colorbench.pins import pin_path, read_pin
-from colorbench.weights import WeightsState, weights_state
+from colorbench.weights.downloads import Patience
+from colorbench.weights.fetching import add_weights, fetch_weights
+from colorbench.weights.manifest import WeightsEntry
+from colorbench.weights.official import WeightsState, weights_state
+from colorbench.weights.pins import pin_path, read_pin
 
 MakeEntry = Callable[..., WeightsEntry]
 Fetch = Callable[..., WeightsState]
@@ -322,7 +322,7 @@ def test_a_full_disk_is_said_before_the_download(
     class Usage:
         free = 1000
 
-    monkeypatch.setattr("colorbench.downloads.shutil.disk_usage", lambda _: Usage)
+    monkeypatch.setattr("colorbench.weights.downloads.shutil.disk_usage", lambda _: Usage)
     with pytest.raises(StoreError, match="needs 700,000 bytes more"):
         fetch(make_entry(site.put("/net.pth", body)))
     assert watcher.bytes == 0

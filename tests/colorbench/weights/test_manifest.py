@@ -10,8 +10,8 @@ import pytest
 
 from bistnet.experts.build import NAMES
 from colorbench.errors import UsageError
-from colorbench.manifest import WeightsEntry, load_manifest, select_entries
-from colorbench.training.optical_flow import RAFT_FILES
+from colorbench.flow.optical_flow import RAFT_FILES
+from colorbench.weights.manifest import WeightsEntry, load_manifest, select_entries
 
 
 def test_every_method_that_has_official_files_is_there() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colorbench.web_page import confirmed_address, foreign_text, page_reason
+from colorbench.weights.web_page import confirmed_address, foreign_text, page_reason
 
 DRIVE = "https://drive.google.com/uc?id=ID&export=download"
 

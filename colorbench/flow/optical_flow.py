@@ -139,7 +139,7 @@ def open_raft(*, device: str = "cpu") -> Raft:
     Raises:
         WeightsError: none is, with the command that gets it; or the file does not fit the network.
     """
-    from colorbench.metrics.backbones import find_backbone
+    from colorbench.weights.backbones import find_backbone
 
     missing = []
     for name, file_name in RAFT_FILES.items():

@@ -39,13 +39,13 @@ def released(
     """
 
     def missing() -> str:
-        from colorbench.weights import weights_missing
+        from colorbench.weights.official import weights_missing
 
         return weights_missing(entry)
 
     def identity(settings: Settings) -> str:
         from colorbench.files.digest import file_digest
-        from colorbench.weights import require_weights
+        from colorbench.weights.official import require_weights
 
         digests = [file_digest(require_weights(entry, name)) for name in files or ("",)]
         return " ".join([*digests, beside(settings)] if beside else digests)

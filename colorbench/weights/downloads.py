@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from colorbench.answers import TRANSIENT, cause_of, content_length, range_start, range_total, read_mark, refusal_of
 from colorbench.errors import StoreError
 from colorbench.files.atomic import replacing_file, storage_errors
-from colorbench.web_page import HEAD_BYTES, confirmed_address, foreign_text, page_reason
+from colorbench.weights.answers import TRANSIENT, cause_of, content_length, range_start, range_total, read_mark, refusal_of
+from colorbench.weights.web_page import HEAD_BYTES, confirmed_address, foreign_text, page_reason
 
 if TYPE_CHECKING:
     from requests import Response, Session

@@ -1,7 +1,7 @@
 """The official weights on this machine: which are here, and from where the others come.
 
-What a method needs is looked up with :func:`require_weights`, which never downloads; :mod:`colorbench.fetching` does, when the
-user asks for it. See docs/design/weights.md.
+What a method needs is looked up with :func:`require_weights`, which never downloads; :mod:`colorbench.weights.fetching` does,
+when the user asks for it. See docs/design/weights.md.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from colorbench.errors import StoreError, UnknownNameError, WeightsError
-from colorbench.manifest import WeightsEntry, load_manifest, select_entries
-from colorbench.metrics.backbones import weight_folders
-from colorbench.pins import Pin, PinnedFile, describe_file, pin_path, read_pin, resolve, write_pin
-from colorbench.verification import file_digests, verify
+from colorbench.weights.backbones import weight_folders
+from colorbench.weights.manifest import WeightsEntry, load_manifest, select_entries
+from colorbench.weights.pins import Pin, PinnedFile, describe_file, pin_path, read_pin, resolve, write_pin
+from colorbench.weights.verification import file_digests, verify
 
 Record = dict[str, Any]
 

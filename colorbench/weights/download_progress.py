@@ -13,7 +13,7 @@ _EVERY_SECONDS = 10.0
 
 
 class ConsoleDownloads:
-    """Satisfies :class:`colorbench.downloads.Watcher`.
+    """Satisfies :class:`colorbench.weights.downloads.Watcher`.
 
     Args:
         quiet: says nothing.

@@ -11,17 +11,7 @@ import torch
 
 from colorbench.compat import ensure_torchvision
 from colorbench.errors import UnknownNameError, UsageError, WeightsError
-from colorbench.training.optical_flow import (
-    ABSOLUTE,
-    RAFT_FILES,
-    RELATIVE,
-    GrayU8,
-    Raft,
-    agreement,
-    dis,
-    find_motion,
-    make_estimator,
-)
+from colorbench.flow.optical_flow import ABSOLUTE, RAFT_FILES, RELATIVE, GrayU8, Raft, agreement, dis, find_motion, make_estimator
 
 
 def texture(height: int = 96, width: int = 128) -> GrayU8:
@@ -130,7 +120,7 @@ def test_raft_is_opened_from_its_file_and_pads_what_it_can_t_take(no_weights: Pa
     ensure_torchvision()
     from torchvision.models.optical_flow import raft_small
 
-    from colorbench.metrics import backbones
+    from colorbench.weights import backbones
 
     torch.manual_seed(0)
     path = no_weights / RAFT_FILES["raft_small"]
@@ -151,7 +141,7 @@ def test_raft_is_opened_from_its_file_and_pads_what_it_can_t_take(no_weights: Pa
 
 
 def test_weights_of_another_network_are_refused(no_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from colorbench.metrics import backbones
+    from colorbench.weights import backbones
 
     path = no_weights / RAFT_FILES["raft_small"]
     torch.save({"some.weight": torch.zeros(3)}, path)

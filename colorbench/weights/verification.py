@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from colorbench.manifest import WeightsEntry
-from colorbench.pins import Pin
-from colorbench.web_page import HEAD_BYTES, foreign_text
+from colorbench.weights.manifest import WeightsEntry
+from colorbench.weights.pins import Pin
+from colorbench.weights.web_page import HEAD_BYTES, foreign_text
 
 _PIECE = 1 << 20
 

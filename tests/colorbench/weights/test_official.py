@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from colorbench.errors import UnknownNameError, WeightsError
-from colorbench.fetching import add_weights
-from colorbench.manifest import WeightsEntry, load_manifest
-from colorbench.pins import pin_path, read_pin
-from colorbench.weights import find_member, list_weights, require_weights, weights_missing, weights_root, weights_state
+from colorbench.weights.fetching import add_weights
+from colorbench.weights.manifest import WeightsEntry, load_manifest
+from colorbench.weights.official import find_member, list_weights, require_weights, weights_missing, weights_root, weights_state
+from colorbench.weights.pins import pin_path, read_pin
 
 MakeEntry = Callable[..., WeightsEntry]
 
@@ -46,8 +46,8 @@ def test_a_file_put_there_by_hand_is_verified_once_and_pinned(
     def read(*_: object) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr("colorbench.weights.verify", read)
-    monkeypatch.setattr("colorbench.weights.file_digests", read)
+    monkeypatch.setattr("colorbench.weights.official.verify", read)
+    monkeypatch.setattr("colorbench.weights.official.file_digests", read)
     assert weights_state(entry, root=root).state == "here"
 
 

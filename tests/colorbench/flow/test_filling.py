@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from colorbench.filling import smoothed
+from colorbench.flow.filling import smoothed
 
 
 def test_a_pixel_without_trust_takes_the_color_of_neighbors_of_like_luminance() -> None:

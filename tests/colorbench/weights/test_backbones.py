@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from colorbench.metrics.backbones import Missing, find_backbone
 from colorbench.metrics.lpips import METRICS
 from colorbench.metrics.perceptual import BACKBONES
+from colorbench.weights.backbones import Missing, find_backbone
 
 CONTENT = b"weights"
 WEIGHTS_NAMES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet"}
@@ -38,7 +38,7 @@ def test_the_cache_comes_before_torch_hub(folders: tuple[Path, Path]) -> None:
 def test_torch_hub_is_where_torch_says_it_is(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from colorbench.metrics.backbones import weight_folders
+    from colorbench.weights.backbones import weight_folders
 
     assert weight_folders()[1] == Path(torch.hub.get_dir()) / "checkpoints"
     monkeypatch.delenv("TORCH_HOME")

@@ -12,15 +12,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from colorbench.downloads import DownloadFailure, Partial, Patience, Watcher, Wish, download
 from colorbench.errors import UsageError, WeightsError
 from colorbench.files.archives import archive_kind, unpack
 from colorbench.files.atomic import storage_errors
 from colorbench.files.locks import claimed
-from colorbench.manifest import WeightsEntry, load_manifest, select_entries
-from colorbench.pins import Origin, Pin, PinnedFile, describe_file, pin_path, read_pin, write_pin
-from colorbench.verification import Verdict, file_digests, verify
-from colorbench.weights import WeightsState, add_command, find_member, weights_root, weights_state
+from colorbench.weights.downloads import DownloadFailure, Partial, Patience, Watcher, Wish, download
+from colorbench.weights.manifest import WeightsEntry, load_manifest, select_entries
+from colorbench.weights.official import WeightsState, add_command, find_member, weights_root, weights_state
+from colorbench.weights.pins import Origin, Pin, PinnedFile, describe_file, pin_path, read_pin, write_pin
+from colorbench.weights.verification import Verdict, file_digests, verify
 
 _MOST = 20 << 30
 """Bytes of a download whose size nobody published."""

@@ -1,6 +1,6 @@
 """The manifest of official weights: what each file is for, where its authors put it, how it is known, where it goes.
 
-``manifests/weights.toml`` is data; nothing here touches the network or the cache.
+``manifest.toml`` is data; nothing here touches the network or the cache.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from colorbench.records import record_from
 
 Kind = Literal["file", "archive", "auto"]
 
-MANIFEST = Path(__file__).parent / "manifests" / "weights.toml"
+MANIFEST = Path(__file__).parent / "manifest.toml"
 
 _LENGTHS = {"sha256": 64, "sha1": 40, "md5": 32}
 

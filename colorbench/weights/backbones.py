@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from colorbench.files.cache import cache_root
-from colorbench.manifest import load_manifest
+from colorbench.weights.manifest import load_manifest
 
 
 @dataclass(frozen=True, slots=True)

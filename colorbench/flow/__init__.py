@@ -1,0 +1,1 @@
+"""Optical flow and the colors that it carries."""
