@@ -18,7 +18,7 @@ from colorbench.types import MetricCard, RgbFrame
 
 @dataclass(frozen=True, slots=True)
 class FrameStatistics:
-    """What one fused pass finds in one frame (see metrics/fused.py). Integers are exact."""
+    """What one fused pass finds in one frame (see scoring/fused.py). Integers are exact."""
 
     histogram: NDArray[np.int64]
     """(3, 256) counts of each 8-bit value in R, G, B."""

@@ -207,7 +207,7 @@ def _plan_metrics(spec: RunSpec) -> tuple[PlannedMetric, ...]:
 
 def metric_identity(metric: FrameMetric | ClipMetric) -> str:
     """Hash of a metric's signature and code, as they are on this machine."""
-    code = source_digest(METRICS.module_of(metric.card.name), "colorbench.scoring")
+    code = source_digest(METRICS.module_of(metric.card.name), "colorbench.scoring.clip_scores")
     return digest([metric_fields(metric.card), code])[:KEY_DIGITS]
 
 

@@ -20,7 +20,7 @@ from colorbench.method import Colorizer
 from colorbench.metric import FusedPass
 from colorbench.plan import Plan, Unit
 from colorbench.planned_method import PlannedMethod
-from colorbench.scoring import ClipScores, OpenMetric, TruthMemo, take_frames
+from colorbench.scoring.clip_scores import ClipScores, OpenMetric, TruthMemo, take_frames
 from colorbench.store import UnitRecord
 from colorbench.types import Exemplar
 
@@ -147,7 +147,7 @@ class Workshop:
 
     def _fused_pass(self, device: str) -> FusedPass:
         if device not in self._passes:
-            from colorbench.metrics.fused import open_pass
+            from colorbench.scoring.passes import open_pass
 
             self._passes[device] = open_pass(device)
         return self._passes[device]

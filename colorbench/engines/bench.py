@@ -17,7 +17,7 @@ from colorbench.clips.footage import Footage
 from colorbench.determinism import torch_threads
 from colorbench.errors import StoreError
 from colorbench.plan import Plan, Unit
-from colorbench.scoring import TruthMemo
+from colorbench.scoring.clip_scores import TruthMemo
 from colorbench.unit import Made, Workshop
 
 T = TypeVar("T")

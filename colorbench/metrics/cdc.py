@@ -127,7 +127,7 @@ def _check(histograms: NDArray[np.int64], indices: Sequence[int]) -> None:
         raise UsageError(
             f"the histograms are a {histograms.dtype} array of shape {histograms.shape}",
             wanted="integer counts of shape (T, 3, 256)",
-            remedy="take them from colorbench.metrics.fused.measure_frame",
+            remedy="take them from colorbench.scoring.fused.measure_frame",
         )
     if len(indices) != len(histograms) or any(b <= a for a, b in pairwise(indices)):
         raise UsageError(

@@ -27,7 +27,7 @@ def colorfulness(frame: RgbFrame) -> float:
     >>> colorfulness(np.full((2, 2, 3), (255, 0, 0), np.uint8))
     85.5296...
     """
-    from colorbench.metrics.fused import measure_frame
+    from colorbench.scoring.fused import measure_frame
 
     return colorfulness_of(measure_frame(frame))
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from colorbench.errors import UsageError
-from colorbench.metrics.frame_checks import checked_frame, checked_pair
+from colorbench.scoring.frame_checks import checked_frame, checked_pair
 from colorbench.types import RgbFrame
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from colorbench.metric import FramePair
-from colorbench.metrics.frame_checks import checked_pair
+from colorbench.scoring.frame_checks import checked_pair
 from colorbench.types import MetricCard, RgbFrame
 
 

@@ -10,7 +10,7 @@ def ssim(truth: RgbFrame, prediction: RgbFrame) -> float:
     """Mean structural similarity over R, G and B, as scikit-image's defaults have it.
 
     Uniform 7x7 windows wholly inside the frame, sample covariances, ``C1 = (0.01 * 255)^2``, ``C2 = (0.03 * 255)^2``; the formula
-    is in metrics/fused.py. Wang et al. 2004 (DOI 10.1109/TIP.2003.819861) use a Gaussian window on luminance: other numbers.
+    is in scoring/fused.py. Wang et al. 2004 (DOI 10.1109/TIP.2003.819861) use a Gaussian window on luminance: other numbers.
 
     Args:
         truth: (H, W, 3) uint8 in [0, 255], sRGB.
@@ -26,7 +26,7 @@ def ssim(truth: RgbFrame, prediction: RgbFrame) -> float:
     >>> ssim(np.full((8, 8, 3), 255, np.uint8), np.zeros((8, 8, 3), np.uint8))
     9.99900...e-05
     """
-    from colorbench.metrics.fused import measure_pair
+    from colorbench.scoring.fused import measure_pair
 
     return measure_pair(truth, prediction).ssim
 

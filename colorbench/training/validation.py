@@ -15,7 +15,7 @@ from colorbench.frames.images import write_png
 from colorbench.method import Colorizer
 from colorbench.plan import thread_count
 from colorbench.registry import METRICS
-from colorbench.scoring import OpenMetric, TruthMemo, score_clip
+from colorbench.scoring.clip_scores import OpenMetric, TruthMemo, score_clip
 from colorbench.types import Clip, Exemplar, MethodCard, RgbFrame
 
 METRIC_NAMES = ("psnr", "ssim", "cdc", "colorfulness")

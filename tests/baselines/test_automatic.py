@@ -26,7 +26,7 @@ from colorbench.clips.protocol import load_protocol
 from colorbench.errors import UsageError, WeightsError
 from colorbench.method import Colorizer, Method
 from colorbench.registry import METHODS
-from colorbench.scoring import checked
+from colorbench.scoring.clip_scores import checked
 from colorbench.types import Clip
 from colorbench.weights.manifest import load_manifest
 

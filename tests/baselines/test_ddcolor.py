@@ -25,7 +25,7 @@ from colorbench.clips.footage import Footage
 from colorbench.clips.protocol import load_protocol
 from colorbench.errors import WeightsError
 from colorbench.registry import METHODS as REGISTERED
-from colorbench.scoring import checked
+from colorbench.scoring.clip_scores import checked
 from colorbench.types import Clip
 from colorbench.weights.manifest import load_manifest
 

@@ -97,7 +97,7 @@ def test_ssim_with_all_else_the_pass_finds(benchmark: BenchmarkFixture, pairs: P
     """SSIM, squared error, histogram and opponent sums together, against SSIM alone."""
     from skimage.metrics import structural_similarity
 
-    from colorbench.metrics.fused import measure_pair
+    from colorbench.scoring.fused import measure_pair
 
     reference = over(pairs, lambda x, y: structural_similarity(x, y, channel_axis=2, data_range=255))
     compare(benchmark, over(pairs, measure_pair), reference, bar=10.0, calls=20)
@@ -107,7 +107,8 @@ def test_ssim_with_all_else_the_pass_finds(benchmark: BenchmarkFixture, pairs: P
 @pytest.mark.parametrize("scale", [1, 5], ids=["384x224", "1920x1120"])
 def test_the_pass_on_a_gpu(benchmark: BenchmarkFixture, pairs: Pairs, scale: int) -> None:
     """Four pairs, from and to the CPU's memory, against one thread of the CPU."""
-    from colorbench.metrics.fused import CpuPass, open_pass
+    from colorbench.scoring.fused import CpuPass
+    from colorbench.scoring.passes import open_pass
 
     grain = np.ones((scale, scale, 1), np.uint8)
     batch = [(np.kron(x, grain), np.kron(y, grain)) for x, y in pairs[::10]]
@@ -132,7 +133,7 @@ def test_cdc_from_histograms(benchmark: BenchmarkFixture, frames: list[RgbFrame]
 
     from colorbench.metric import ClipEvidence
     from colorbench.metrics.cdc import METRICS
-    from colorbench.metrics.fused import measure_frame
+    from colorbench.scoring.fused import measure_frame
 
     histograms = np.stack([measure_frame(frame).histogram for frame in frames])
     evidence = ClipEvidence(prediction=histograms, truth=None, indices=tuple(range(len(frames))))

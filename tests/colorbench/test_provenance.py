@@ -50,8 +50,10 @@ def test_what_is_imported_for_type_checkers_alone_does_not_count(project: Path) 
 
 
 def test_the_progress_bar_and_the_workers_are_not_part_of_a_result() -> None:
-    assert "colorbench.progress" not in provenance._closure(("colorbench.scoring", "colorbench.clips.footage"))
-    assert "colorbench.engines.processes" not in provenance._closure(("colorbench.scoring", "colorbench.clips.footage"))
+    assert "colorbench.progress" not in provenance._closure(("colorbench.scoring.clip_scores", "colorbench.clips.footage"))
+    assert "colorbench.engines.processes" not in provenance._closure(
+        ("colorbench.scoring.clip_scores", "colorbench.clips.footage")
+    )
     assert "colorbench.frames.opening" in provenance._closure(("colorbench.clips.footage",))
 
 

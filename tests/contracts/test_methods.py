@@ -17,7 +17,7 @@ from colorbench.clips.footage import Footage
 from colorbench.clips.protocol import load_protocol
 from colorbench.method import Colorizer, Method
 from colorbench.registry import METHODS
-from colorbench.scoring import LUMINANCE_TOLERANCE, checked
+from colorbench.scoring.clip_scores import LUMINANCE_TOLERANCE, checked
 from colorbench.types import Clip, NetworkFacts, Protocol, Variant
 
 MakeClips = Callable[..., Path]

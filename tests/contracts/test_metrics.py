@@ -15,7 +15,7 @@ from colorbench.clips.protocol import load_protocol, metric_fields, signature
 from colorbench.method import GrayClip
 from colorbench.metric import ClipMetric, FrameMetric
 from colorbench.registry import METRICS
-from colorbench.scoring import ClipScores, OpenMetric, TruthMemo, score_clip
+from colorbench.scoring.clip_scores import ClipScores, OpenMetric, TruthMemo, score_clip
 from colorbench.types import Clip, MethodCard, RgbFrame, Variant
 
 Metric = FrameMetric | ClipMetric

@@ -22,7 +22,7 @@ from colorbench.metrics import cdc as module
 from colorbench.metrics.cdc import cdc, jensen_shannon, jensen_shannon_tcvc
 from colorbench.metrics.delta_cdc import METRICS as DELTA
 from colorbench.metrics.delta_cdc import delta_cdc
-from colorbench.metrics.fused import measure_frame
+from colorbench.scoring.fused import measure_frame
 from colorbench.types import RgbFrame
 
 Histograms = NDArray[np.int64]

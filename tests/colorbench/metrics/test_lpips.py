@@ -20,9 +20,9 @@ from colorbench.compat import ensure_torchvision
 from colorbench.errors import UsageError
 from colorbench.metric import PairStatistics
 from colorbench.metrics import perceptual
-from colorbench.metrics.fused import measure_pair
 from colorbench.metrics.lpips import METRICS, LpipsScorer
 from colorbench.metrics.perceptual import BACKBONES, Net, PerceptualDistance
+from colorbench.scoring.fused import measure_pair
 from colorbench.types import RgbFrame
 
 Pair = tuple[RgbFrame, RgbFrame]

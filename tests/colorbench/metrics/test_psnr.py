@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from colorbench.metrics.fused import measure_pair
 from colorbench.metrics.psnr import psnr, psnr_of
+from colorbench.scoring.fused import measure_pair
 from colorbench.types import RgbFrame
 
 Pair = tuple[RgbFrame, RgbFrame]

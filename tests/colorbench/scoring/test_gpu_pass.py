@@ -21,9 +21,10 @@ from skimage import data
 from colorbench.config import make_spec
 from colorbench.errors import UsageError
 from colorbench.metric import FrameStatistics, FusedPass, PairStatistics
-from colorbench.metrics import fused
-from colorbench.metrics.fused import CpuPass, open_pass
 from colorbench.runner import execute
+from colorbench.scoring import passes
+from colorbench.scoring.fused import CpuPass
+from colorbench.scoring.passes import open_pass
 from colorbench.types import RgbFrame
 
 Pair = tuple[RgbFrame, RgbFrame]
@@ -152,7 +153,7 @@ def test_a_run_has_the_same_scores(
         "metrics": "psnr,ssim,colorfulness",
     }
     on_cpu = execute(make_spec({**options, "out": tmp_path / "cpu"}))
-    monkeypatch.setattr(fused, "open_pass", lambda _: interpreted)
+    monkeypatch.setattr(passes, "open_pass", lambda _: interpreted)
     on_gpu = execute(make_spec({**options, "out": tmp_path / "gpu"}))
     assert not on_cpu.failures
     for one, other in zip(on_cpu.records, on_gpu.records, strict=True):
@@ -167,8 +168,8 @@ def test_compiled_it_divides_as_ieee_has_it_and_contracts_nothing(architecture: 
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from colorbench import triton_kernels
-    from colorbench.metrics.gpu_pass import _OPTIONS
+    from colorbench.scoring import triton_kernels
+    from colorbench.scoring.gpu_pass import _OPTIONS
 
     def code_of(kernel: Any, block: int, *types: str) -> str:
         signature = {**dict(zip(kernel.arg_names, types, strict=False)), "block": "constexpr"}
@@ -187,7 +188,7 @@ def test_the_cpu_goes_over_pixels_where_there_is_no_gpu() -> None:
 
 
 def test_it_does_where_triton_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "find_spec", lambda _: None)
+    monkeypatch.setattr(passes, "find_spec", lambda _: None)
     assert isinstance(open_pass("cuda"), CpuPass)
 
 
@@ -195,8 +196,8 @@ def test_it_does_where_triton_can_not_compile_and_says_so(monkeypatch: pytest.Mo
     def broken(device: str) -> FusedPass:
         raise RuntimeError(f"no C compiler for {device}")
 
-    monkeypatch.setattr(fused, "find_spec", lambda _: object())
-    monkeypatch.setattr("colorbench.metrics.gpu_pass.GpuPass", broken)
+    monkeypatch.setattr(passes, "find_spec", lambda _: object())
+    monkeypatch.setattr("colorbench.scoring.gpu_pass.GpuPass", broken)
     with pytest.warns(UserWarning, match="on the CPU, as Triton does not work: no C compiler for cuda"):
         assert isinstance(open_pass("cuda"), CpuPass)
 

@@ -1,4 +1,4 @@
-"""The fused pass on a GPU: what metrics/fused.py finds, to the last bit, from frames that are sent there.
+"""The fused pass on a GPU: what fused.py finds, to the last bit, from frames that are sent there.
 
 It runs in a stream of its own beside the method's work, one small batch at a time, so that a method's figures of memory hardly
 change. docs/design/metrics.md says what it is for.
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorbench.metric import FrameStatistics, PairStatistics
-from colorbench.metrics.frame_checks import checked_frame, checked_pair
-from colorbench.metrics.fused import C1, C2, REACH, WINDOW, total_of
+from colorbench.scoring.frame_checks import checked_frame, checked_pair
+from colorbench.scoring.ssim_window import C1, C2, REACH, WINDOW, total_of
 from colorbench.types import RgbFrame
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class GpuPass:
     def __init__(self, device: str) -> None:
         import torch
 
-        from colorbench import triton_kernels
+        from colorbench.scoring import triton_kernels
 
         self._kernels, self._device = triton_kernels, torch.device(device)
         self._stream = torch.cuda.Stream(self._device) if self._device.type == "cuda" else None  # type: ignore[no-untyped-call]
@@ -54,7 +54,7 @@ class GpuPass:
         self._lock = Lock()
 
     def frames(self, frames: Sequence[RgbFrame]) -> list[FrameStatistics]:
-        """Histograms and opponent-color sums of frames; see :func:`colorbench.metrics.fused.measure_frame`.
+        """Histograms and opponent-color sums of frames; see :func:`colorbench.scoring.fused.measure_frame`.
 
         Args:
             frames: all of one size.
@@ -69,7 +69,7 @@ class GpuPass:
         return found
 
     def pairs(self, pairs: Sequence[tuple[RgbFrame, RgbFrame]]) -> list[PairStatistics]:
-        """Squared error, SSIM and the prediction's statistics; see :func:`colorbench.metrics.fused.measure_pair`.
+        """Squared error, SSIM and the prediction's statistics; see :func:`colorbench.scoring.fused.measure_pair`.
 
         Args:
             pairs: of a truth and a prediction, all of one size.

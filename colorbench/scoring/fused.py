@@ -1,4 +1,4 @@
-"""One compiled pass over the pixels for all that PSNR, SSIM, CDC and colorfulness need of them; metrics/gpu_pass.py has its twin.
+"""One compiled pass over the pixels for all that PSNR, SSIM, CDC and colorfulness need of them; gpu_pass.py has its twin.
 
 Window sums of 8-bit values are integers, so they are kept as integers: exact, and therefore equal on every machine. Four
 running column sums over 7 rows are enough, of x, y, (x - y)^2 and xy, because x^2 + y^2 = (x - y)^2 + 2xy. A row that enters is
@@ -16,26 +16,16 @@ to fused multiply-add is allowed because every product it can touch is an exact 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorbench.compiled import compiled
-from colorbench.metric import FrameStatistics, FusedPass, PairStatistics
-from colorbench.metrics.frame_checks import checked_frame, checked_pair
+from colorbench.metric import FrameStatistics, PairStatistics
+from colorbench.scoring.frame_checks import checked_frame, checked_pair
+from colorbench.scoring.ssim_window import C1, C2, REACH, SIZE, WINDOW, total_of
 from colorbench.types import RgbFrame
-
-WINDOW = 7
-"""Side of SSIM's uniform window."""
-
-_N = WINDOW * WINDOW
-C1 = _N * _N * (0.01 * 255.0) ** 2
-C2 = _N * (_N - 1) * (0.03 * 255.0) ** 2
-REACH = 3 * (WINDOW - 1)
-"""Interleaved values between the first and the last column of a window."""
 
 _compiled = compiled(error_model="numpy", fastmath={"contract"})
 
@@ -103,29 +93,6 @@ class CpuPass:
         return [measure_pair(truth, prediction) for truth, prediction in pairs]
 
 
-def open_pass(device: str) -> FusedPass:
-    """The pass that runs where a method runs, if kernels can be compiled for that device; else the CPU's, with the same results.
-
-    Args:
-        device: as torch names it.
-
-    Warns:
-        UserWarning: Triton is there and can't compile.
-    """
-    if device.startswith("cuda") and find_spec("triton") is not None:
-        from colorbench.metrics.gpu_pass import GpuPass
-
-        black = np.zeros((WINDOW, WINDOW, 3), np.uint8)
-        try:
-            found = GpuPass(device)
-            found.pairs([(black, black)])
-        except Exception as error:  # noqa: BLE001 - Triton needs a C compiler, headers, a driver it knows, and fails as each of them does
-            warnings.warn(f"PSNR, SSIM and CDC are computed on the CPU, as Triton does not work: {error}", stacklevel=2)
-        else:
-            return found
-    return CpuPass()
-
-
 def _frame_statistics(frame: RgbFrame) -> FrameStatistics:
     height, width, _ = frame.shape
     counts = np.zeros((2, 3 * 256), np.int64)
@@ -133,15 +100,6 @@ def _frame_statistics(frame: RgbFrame) -> FrameStatistics:
     return FrameStatistics(
         histogram=counts.sum(axis=0).reshape(3, 256), opponent=(int(rg), int(rg_squares), int(yb), int(yb_squares))
     )
-
-
-@_compiled
-def total_of(quotients: NDArray[np.float64]) -> float:
-    """The sum of (n,) columns, one after the other."""
-    total = 0.0
-    for j in range(quotients.size):
-        total += quotients[j]
-    return total
 
 
 @_compiled
@@ -218,11 +176,11 @@ def _add_quotients(
     """Adds one row's SSIM values to their columns."""
     for j in range(quotients.size):
         sx, sy = np.float64(window_x[j]), np.float64(window_y[j])
-        cross = 2.0 * _N * np.float64(window_xy[j])
+        cross = 2.0 * SIZE * np.float64(window_xy[j])
         p = 2.0 * sx * sy
         q = sx * sx + sy * sy
         v = cross - p
-        w = _N * np.float64(window_d[j]) + (cross - q)
+        w = SIZE * np.float64(window_d[j]) + (cross - q)
         quotients[j] += ((p + C1) * (v + C2)) / ((q + C1) * (w + C2))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from colorbench.median import median_absolute_difference
+from colorbench.scoring.median import median_absolute_difference
 
 VALUES = st.floats(-100, 100, width=32)
 

@@ -27,7 +27,7 @@ def luminance_in_strips(rgb: RgbFrame, luminance: Callable[[RgbFrame], LStar]) -
 
 def median_difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     """Median |L* difference| of two frames."""
-    from colorbench.median import median_absolute_difference
+    from colorbench.scoring.median import median_absolute_difference
 
     return median_absolute_difference(first, second)
 

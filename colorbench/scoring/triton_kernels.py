@@ -1,4 +1,4 @@
-"""The fused pass of metrics/fused.py as two kernels for GPUs, in Triton, which comes with torch where torch runs on a GPU.
+"""The fused pass of fused.py as two kernels for GPUs, in Triton, which comes with torch where torch runs on a GPU.
 
 The same integers, the same float64 operations in the same order: one lane a column walks down the rows, so each column's
 sum of SSIM values has the bits that the CPU's has. What of Triton's arithmetic is not IEEE's in float64 is kept out: its division
@@ -27,7 +27,7 @@ def compare(
 
     Args:
         truth, prediction: frames.
-        constants: (2,) float64, the C1 and C2 of metrics/fused.py.
+        constants: (2,) float64, the C1 and C2 of ssim_window.py.
         quotients: (N, windows) float64, filled.
         errors: (N, columns) int64, filled.
         height: H.
@@ -62,7 +62,7 @@ def compare(
             if k == 0:
                 error += squares.to(tl.int64)
         at += columns
-        # All of it under 2^31, see metrics/fused.py.
+        # All of it under 2^31, see fused.py.
         cross = 98 * sum_xy
         p = 2 * sum_x * sum_y
         q = sum_x * sum_x + sum_y * sum_y

@@ -16,7 +16,7 @@ from skimage.metrics import structural_similarity
 
 from colorbench.errors import UsageError
 from colorbench.metric import PairStatistics
-from colorbench.metrics.fused import measure_frame, measure_pair
+from colorbench.scoring.fused import measure_frame, measure_pair
 from colorbench.types import RgbFrame
 
 Pair = tuple[RgbFrame, RgbFrame]

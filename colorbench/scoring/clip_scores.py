@@ -15,9 +15,9 @@ import numpy as np
 
 from colorbench.clips.footage import Footage
 from colorbench.errors import MethodError
-from colorbench.luminance import LUMINANCE_TOLERANCE, check_kept, luminance_in_strips, median_difference
 from colorbench.metric import ClipEvidence, ClipScorer, FrameScorer, FrameStatistics, FusedPass, PairStatistics
-from colorbench.truth_memo import TruthMemo
+from colorbench.scoring.luminance import LUMINANCE_TOLERANCE, check_kept, luminance_in_strips, median_difference
+from colorbench.scoring.truth_memo import TruthMemo
 from colorbench.types import MethodCard, MetricCard, RgbFrame, Score
 
 __all__ = ["LUMINANCE_TOLERANCE", "ClipScores", "OpenMetric", "TruthMemo", "checked", "score_clip", "take_frames"]
@@ -162,7 +162,7 @@ def take_frames(
 
 
 def _cpu_pass() -> FusedPass:
-    from colorbench.metrics.fused import CpuPass
+    from colorbench.scoring.fused import CpuPass
 
     return CpuPass()
 
