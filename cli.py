@@ -43,8 +43,8 @@ class _RunFolder(click.Path):
         super().__init__(path_type=Path, exists=True, file_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from colorbench.remote import is_url
-        from colorbench.run_folder import run_folder
+        from colorbench.runs.remote import is_url
+        from colorbench.runs.run_folder import run_folder
 
         return run_folder(value) if is_url(str(value)) else super().convert(value, param, ctx)
 
@@ -202,7 +202,7 @@ def colorize(*, as_json: bool, quiet: bool, **options: Any) -> None:
     from bistnet.coloring import colorize as run_job
     from bistnet.coloring import describe_done
     from bistnet.job import make_job
-    from colorbench.store import to_json
+    from colorbench.runs.store import to_json
     from colorbench.watching import ConsoleWatcher
 
     with ConsoleWatcher(noun="frames", quiet=quiet) as watcher:
@@ -251,7 +251,7 @@ def inspect(
 
     from bistnet.references import reference_files
     from colorbench.inspection.inspect import inspect_films
-    from colorbench.store import safe_name, to_json
+    from colorbench.runs.store import safe_name, to_json
     from colorbench.watching import ConsoleWatcher
     from reports.inspection import inspection_record, print_inspection, write_inspection
 
@@ -295,7 +295,7 @@ def train(*, name: str, as_json: bool, quiet: bool, **options: Any) -> None:
     """
     from dataclasses import asdict
 
-    from colorbench.store import to_json
+    from colorbench.runs.store import to_json
     from colorbench.training.command import describe_trained, train_by_name
     from colorbench.watching import ConsoleWatcher
 
@@ -334,7 +334,7 @@ def ablate(*, cells: str | None, set_: tuple[str, ...], as_json: bool, quiet: bo
       colorbench ablate --grid mine.toml --budget 5m --jobs 2 --data DATA
     """
     from bistnet.trials import ablate as train_cells
-    from colorbench.store import to_json
+    from colorbench.runs.store import to_json
     from colorbench.watching import ConsoleWatcher
     from reports.ablation import ablation_grid, ablation_record, write_ablation
     from reports.terminal_table import print_grid
@@ -431,7 +431,7 @@ def report(
       colorbench report runs/davis --format video --clips blackswan,cows
     """
     from colorbench.results import read_results
-    from colorbench.store import to_json
+    from colorbench.runs.store import to_json
     from reports.report import parse_formats, write_report
 
     wanted, results = parse_formats(formats), read_results(folder)
@@ -605,7 +605,7 @@ def compare(*, first: str, second: str, as_json: bool) -> None:
     """
     from colorbench.compare import compare as contrast
     from colorbench.compare import find_pairs
-    from colorbench.store import to_json
+    from colorbench.runs.store import to_json
     from reports.comparison import comparison_grid, comparison_record
     from reports.terminal_table import print_grid
 
@@ -618,7 +618,7 @@ def compare(*, first: str, second: str, as_json: bool) -> None:
 
 def _run_and_print(spec: RunSpec, *, as_json: bool, quiet: bool) -> None:
     from colorbench.api import run_spec
-    from colorbench.progress import ConsoleProgress
+    from colorbench.runs.progress import ConsoleProgress
     from reports.run_output import print_result
 
     with ConsoleProgress(quiet=quiet) as progress:
@@ -651,7 +651,7 @@ def _split_label(text: str) -> tuple[str, str, str]:
 
 
 def _print_listing(records: list[dict[str, Any]], lines: Callable[[list[dict[str, Any]]], list[str]], *, as_json: bool) -> None:
-    from colorbench.store import to_json
+    from colorbench.runs.store import to_json
 
     click.echo(to_json(records, indent=1) if as_json else "\n".join(lines(records)))
 

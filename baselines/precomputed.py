@@ -14,7 +14,7 @@ from colorbench.errors import MethodError, UsageError
 from colorbench.frames.opening import VIDEO_SUFFIXES, FrameSource, content_digest, open_frames, read_ahead
 from colorbench.frames.pictures import is_picture_name
 from colorbench.method import GrayClip
-from colorbench.store import safe_name
+from colorbench.runs.store import safe_name
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 
 CHOICES = {"match": ("auto", "stem", "order"), "resize": ("no", "yes")}

@@ -25,8 +25,8 @@ from colorbench.color import rgb_to_lab
 from colorbench.files.atomic import replacing_file
 from colorbench.files.cache import cache_root
 from colorbench.frames.opening import content_digest
-from colorbench.plan import thread_count
-from colorbench.store import digest
+from colorbench.runs.plan import thread_count
+from colorbench.runs.store import digest
 from colorbench.types import Clip
 
 if TYPE_CHECKING:

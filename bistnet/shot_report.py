@@ -11,7 +11,7 @@ from bistnet.survey import Survey
 from bistnet.timeline import Timeline
 from colorbench.clips.shots import DETECTION
 from colorbench.files.atomic import replacing_file
-from colorbench.store import to_json
+from colorbench.runs.store import to_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from colorbench.clips.footage import Footage
 from colorbench.clips.protocol import load_protocol
 from colorbench.errors import ColorbenchError
 from colorbench.frames.images import write_png
-from colorbench.runner import execute
-from colorbench.store import safe_name
+from colorbench.runs.runner import execute
+from colorbench.runs.store import safe_name
 from colorbench.training.loop import LOG_EVERY, Place, Trained, Watcher, train
 from colorbench.training.recipe import Recipe
 from colorbench.types import Clip, MethodSpec, RunSpec

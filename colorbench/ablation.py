@@ -18,7 +18,7 @@ from typing import Any
 from colorbench.errors import StoreError
 from colorbench.files.atomic import replacing_file
 from colorbench.results import Results, read_results
-from colorbench.store import to_json
+from colorbench.runs.store import to_json
 
 FORMAT = 1
 

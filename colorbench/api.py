@@ -12,10 +12,10 @@ import pandas as pd
 
 from colorbench import summary as pooling
 from colorbench.config import make_spec
-from colorbench.engines.engine import Progress
 from colorbench.errors import UsageError
 from colorbench.results import Results, results_of
-from colorbench.runner import Outcome, execute
+from colorbench.runs.engines.contract import Progress
+from colorbench.runs.runner import Outcome, execute
 from colorbench.types import RunSpec
 
 

@@ -28,7 +28,7 @@ from colorbench.errors import ColorbenchError, StoreError, UsageError, WeightsEr
 from colorbench.files.archives import unpack
 from colorbench.files.atomic import replacing_file
 from colorbench.results import Results, read_results
-from colorbench.store import KEY_DIGITS, read_json, to_json
+from colorbench.runs.store import KEY_DIGITS, read_json, to_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"

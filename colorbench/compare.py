@@ -10,9 +10,9 @@ from typing import Literal
 
 from colorbench.clips.protocol import metric_fields, protocol_fields
 from colorbench.errors import UsageError
-from colorbench.remote import is_url
 from colorbench.results import Results, read_results
-from colorbench.run_folder import run_folder
+from colorbench.runs.remote import is_url
+from colorbench.runs.run_folder import run_folder
 from colorbench.statistics import ALPHA, PairedDifference, holm
 from colorbench.summary import ClipValue, clip_values, differ, unit_score
 from colorbench.types import MetricCard

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from colorbench.errors import UnknownNameError, UsageError
-from colorbench.remote import is_url
-from colorbench.run_folder import working_copy
+from colorbench.runs.remote import is_url
+from colorbench.runs.run_folder import working_copy
 from colorbench.types import MethodSpec, RunSpec
 
 _LISTS = ("methods", "metrics", "require", "clips")

@@ -17,7 +17,7 @@ from colorbench.clips.protocol import metric_fields, protocol_fields, signature
 from colorbench.errors import ColorbenchError, UnknownNameError, UsageError
 from colorbench.files.atomic import replacing_file
 from colorbench.results import Results
-from colorbench.store import to_json
+from colorbench.runs.store import to_json
 from colorbench.types import MetricCard
 
 FORMAT = 1

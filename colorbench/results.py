@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from colorbench.clips.protocol import metric_fields, run_fields, signature
 from colorbench.errors import StoreError, UnknownNameError
 from colorbench.frames.opening import natural_key
-from colorbench.store import FORMAT, UnitRecord, load_unit, read_json, unit_key
+from colorbench.runs.store import FORMAT, UnitRecord, load_unit, read_json, unit_key
 from colorbench.types import Kind, Luminance, MetricCard, Protocol, Score
 
 if TYPE_CHECKING:
-    from colorbench.runner import Outcome
+    from colorbench.runs.runner import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from colorbench.files.atomic import replacing_file, storage_errors
 from colorbench.gate import Comparison, GateReport
 from colorbench.gate_command import undecided
-from colorbench.store import to_json
+from colorbench.runs.store import to_json
 from reports.gate_table import change_text, headline, make_gate_grid, tolerance_text, verdict_notes
 from reports.labels import shown
 from reports.markdown import escaped, markdown

@@ -15,7 +15,7 @@ from colorbench.inspection.inspect import Inspection
 from colorbench.inspection.measure import MeasureCard
 from colorbench.inspection.meter import FRAME_CARDS
 from colorbench.inspection.verdict import SHOT_CARDS, ShotRow, worst_first
-from colorbench.store import to_json
+from colorbench.runs.store import to_json
 from reports.contact_sheet import write_sheet
 from reports.grid import ARROWS, DASH, Cell, Column, Grid
 from reports.labels import shown

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from colorbench.files.atomic import replacing_file
-from colorbench.remote import Mirror
-from colorbench.store import to_json
+from colorbench.runs.remote import Mirror
+from colorbench.runs.store import to_json
 from reports.figures import write_figures
 from reports.grid import make_grid
 from reports.markdown import markdown

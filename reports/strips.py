@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from colorbench.errors import FramesError, StoreError
 from colorbench.files.atomic import replacing_file
 from colorbench.results import Results
-from colorbench.store import safe_name
+from colorbench.runs.store import safe_name
 from colorbench.types import RgbFrame
 from reports.clip_frames import ClipFrames, open_clip
 from reports.labels import ELLIPSIS, shown

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from colorbench import provenance
 from colorbench.errors import ColorbenchError, UsageError
+from colorbench.runs import provenance
 from colorbench.training.averaging import Average
 from colorbench.training.recipe import Recipe
 from colorbench.training.state import TrainingFolder

@@ -13,8 +13,8 @@ from colorbench.clips.footage import Footage
 from colorbench.clips.protocol import load_protocol
 from colorbench.frames.images import write_png
 from colorbench.method import Colorizer
-from colorbench.plan import thread_count
 from colorbench.registry import METRICS
+from colorbench.runs.plan import thread_count
 from colorbench.scoring.clip_scores import OpenMetric, TruthMemo, score_clip
 from colorbench.types import Clip, Exemplar, MethodCard, RgbFrame
 

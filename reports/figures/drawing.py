@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from colorbench.files.atomic import replacing_file
-from colorbench.store import safe_name
+from colorbench.runs.store import safe_name
 from reports.figures.style import house_style
 
 _DOTS_PER_INCH = 300

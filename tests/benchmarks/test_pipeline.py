@@ -24,9 +24,9 @@ import pytest
 import colorbench
 from colorbench.clips.footage import Footage
 from colorbench.clips.protocol import load_protocol
-from colorbench.engines.engine import Silent
-from colorbench.plan import thread_count
 from colorbench.registry import METHODS
+from colorbench.runs.engines.contract import Silent
+from colorbench.runs.plan import thread_count
 from colorbench.types import Clip
 
 CLIPS = ("camel", "dog", "libby", "parkour")

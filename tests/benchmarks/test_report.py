@@ -19,7 +19,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from colorbench.results import ClipFacts, Results, read_results
-from colorbench.store import Store, digest, unit_key
+from colorbench.runs.store import Store, digest, unit_key
 from colorbench.types import Score
 from reports.documents import documents
 from reports.report import write_report

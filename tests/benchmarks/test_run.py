@@ -26,7 +26,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 import colorbench
 from colorbench.color import merge_luminance, rgb_to_lab
 from colorbench.frames.opening import open_frames
-from colorbench.plan import thread_count
+from colorbench.runs.plan import thread_count
 from colorbench.types import RgbFrame
 
 CLIPS = ("blackswan", "car-shadow", "dog", "libby", "scooter-black")

@@ -12,7 +12,7 @@ from colorbench.ablation import StoredCell, StoredGrid, label_of
 from colorbench.ablation_table import AblationRow, AblationTable, tabulate
 from colorbench.clips.protocol import PRESETS
 from colorbench.results import ClipFacts, Results
-from colorbench.store import UnitRecord
+from colorbench.runs.store import UnitRecord
 from colorbench.types import MetricCard, Score
 
 PSNR = MetricCard(

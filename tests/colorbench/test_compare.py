@@ -15,8 +15,8 @@ from cli import main
 from colorbench.clips.protocol import PRESETS
 from colorbench.compare import Contrast, compare, find_pairs
 from colorbench.errors import StoreError, UnknownNameError, UsageError
+from colorbench.runs.store import Store, UnitRecord, unit_key
 from colorbench.statistics import holm, paired_difference
-from colorbench.store import Store, UnitRecord, unit_key
 from colorbench.types import MetricCard, Protocol, Score
 
 CLIPS = [f"clip{index}" for index in range(8)]

@@ -23,7 +23,7 @@ from colorbench.gate_baseline import (
     write_baseline,
 )
 from colorbench.results import ClipFacts, MethodFacts, Results
-from colorbench.store import UnitRecord
+from colorbench.runs.store import UnitRecord
 from colorbench.types import Direction, MetricCard, Score
 
 Change = Callable[[str, str, int, float], float | None]

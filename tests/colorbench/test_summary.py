@@ -9,8 +9,8 @@ import pytest
 
 from colorbench.clips.protocol import PRESETS
 from colorbench.results import ClipFacts, MethodFacts, Results
+from colorbench.runs.store import UnitRecord
 from colorbench.statistics import holm, mean_interval, permutation_p
-from colorbench.store import UnitRecord
 from colorbench.summary import pool, summarize, unit_score
 from colorbench.types import Kind, MetricCard, Score
 

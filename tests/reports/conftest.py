@@ -17,8 +17,8 @@ import pytest
 import colorbench
 from colorbench.frames.opening import write_png, write_video
 from colorbench.results import Results, read_results
+from colorbench.runs.store import Store, unit_key
 from colorbench.statistics import NO_INTERVAL, Interval
-from colorbench.store import Store, unit_key
 from colorbench.summary import Pooled, Row, Summary
 from colorbench.types import Direction, MetricCard
 

@@ -17,8 +17,8 @@ from colorbench.ablation import GRAY, TRUTH, GridFolder, StoredCell, StoredGrid,
 from colorbench.clips.protocol import PRESETS
 from colorbench.errors import StoreError
 from colorbench.frames.images import write_png
+from colorbench.runs.store import Store, UnitRecord, to_json, unit_key
 from colorbench.statistics import Interval
-from colorbench.store import Store, UnitRecord, to_json, unit_key
 from colorbench.types import Direction, MetricCard, Score
 from reports.ablation import ablation_record, write_ablation
 from reports.ablation_strips import montage

@@ -23,7 +23,7 @@ from scipy.stats import bootstrap
 
 from colorbench.clips.protocol import PRESETS
 from colorbench.results import ClipFacts, MethodFacts, Results, read_results
-from colorbench.store import UnitRecord
+from colorbench.runs.store import UnitRecord
 from colorbench.summary import Row, Summary, frame_scores, summarize
 from colorbench.types import Kind, MetricCard, Score
 from reports.figures import drawings, figure_data, write_all_figures, write_figures

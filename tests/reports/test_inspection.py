@@ -105,7 +105,7 @@ def test_a_reference_that_shows_no_frame_is_a_dash_with_a_note(inspection: Inspe
 
 
 def test_the_record_is_strict_json_with_all_shots(inspection: Inspection) -> None:
-    from colorbench.store import to_json
+    from colorbench.runs.store import to_json
 
     record = json.loads(to_json(inspection_record(inspection)))
     assert [row["severity"] for row in record["shots"]] == [10.0, 2.06, 1.5, 0.4]

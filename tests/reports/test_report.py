@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from cli import main
 from colorbench.errors import UnknownNameError
 from colorbench.results import Results, read_results
-from colorbench.store import frames_path
+from colorbench.runs.store import frames_path
 from reports.documents import documents, score_texts
 from reports.figures import write_all_figures
 from reports.report import BY_DEFAULT, FORMATS, parse_formats, write_report

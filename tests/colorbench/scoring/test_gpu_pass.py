@@ -21,7 +21,7 @@ from skimage import data
 from colorbench.config import make_spec
 from colorbench.errors import UsageError
 from colorbench.metric import FrameStatistics, FusedPass, PairStatistics
-from colorbench.runner import execute
+from colorbench.runs.runner import execute
 from colorbench.scoring import passes
 from colorbench.scoring.fused import CpuPass
 from colorbench.scoring.passes import open_pass

@@ -15,7 +15,7 @@ from skimage.color import rgb2lab
 
 from colorbench.frames.opening import read_image, write_video
 from colorbench.results import Results, read_results
-from colorbench.store import frames_path
+from colorbench.runs.store import frames_path
 from colorbench.types import RgbFrame
 from reports.clip_frames import Panel, open_clip
 from reports.page.pictures import (

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from colorbench import provenance
 from colorbench.clips.footage import Footage
 from colorbench.clips.shot_clip import color_clip
-from colorbench.determinism import prepare
 from colorbench.errors import ColorbenchError
-from colorbench.keeping import kept_frames
 from colorbench.method import Colorizer
 from colorbench.metric import FusedPass
-from colorbench.plan import Plan, Unit
-from colorbench.planned_method import PlannedMethod
+from colorbench.runs import provenance
+from colorbench.runs.determinism import prepare
+from colorbench.runs.keeping import kept_frames
+from colorbench.runs.plan import Plan, Unit
+from colorbench.runs.planned_method import PlannedMethod
+from colorbench.runs.store import UnitRecord
 from colorbench.scoring.clip_scores import ClipScores, OpenMetric, TruthMemo, take_frames
-from colorbench.store import UnitRecord
 from colorbench.types import Exemplar
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from colorbench.config import make_spec
-from colorbench.engines import local
-from colorbench.engines.local import worker_count
 from colorbench.errors import UsageError
+from colorbench.runs.engines import local
+from colorbench.runs.engines.local import worker_count
 
 
 @pytest.fixture(autouse=True)

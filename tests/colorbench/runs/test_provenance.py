@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from colorbench import provenance
-from colorbench.provenance import collect, measured, source_digest
+from colorbench.runs import provenance
+from colorbench.runs.provenance import collect, measured, source_digest
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def test_what_is_imported_for_type_checkers_alone_does_not_count(project: Path) 
 
 
 def test_the_progress_bar_and_the_workers_are_not_part_of_a_result() -> None:
-    assert "colorbench.progress" not in provenance._closure(("colorbench.scoring.clip_scores", "colorbench.clips.footage"))
-    assert "colorbench.engines.processes" not in provenance._closure(
+    assert "colorbench.runs.progress" not in provenance._closure(("colorbench.scoring.clip_scores", "colorbench.clips.footage"))
+    assert "colorbench.runs.engines.processes" not in provenance._closure(
         ("colorbench.scoring.clip_scores", "colorbench.clips.footage")
     )
     assert "colorbench.frames.opening" in provenance._closure(("colorbench.clips.footage",))
@@ -68,7 +68,7 @@ def test_provenance_is_json_and_names_code_packages_and_hardware() -> None:
 PEAKS = """
 import json
 import numpy as np
-from colorbench.provenance import measured
+from colorbench.runs.provenance import measured
 with measured("cpu") as big:
     np.ones(40_000_000).sum()
 with measured("cpu") as small:

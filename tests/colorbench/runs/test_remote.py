@@ -15,8 +15,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from cli import main
 from colorbench.errors import StoreError
-from colorbench.remote import Mirror
-from colorbench.run_folder import run_folder, working_copy
+from colorbench.runs.remote import Mirror
+from colorbench.runs.run_folder import run_folder, working_copy
 
 MakeClips = Callable[..., Path]
 URL = "memory://bucket/runs/ä b"

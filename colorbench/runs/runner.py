@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 
-from colorbench.engines.engine import Engine, Progress, Silent
-from colorbench.ledger import Ledger
-from colorbench.plan import Plan, make_plan, thread_count
-from colorbench.remote import Mirror
-from colorbench.store import Store, UnitRecord
+from colorbench.runs.engines.contract import Engine, Progress, Silent
+from colorbench.runs.ledger import Ledger
+from colorbench.runs.plan import Plan, make_plan, thread_count
+from colorbench.runs.remote import Mirror
+from colorbench.runs.store import Store, UnitRecord
 from colorbench.types import RunSpec
 
 
@@ -66,9 +66,9 @@ def open_engine(spec: RunSpec) -> Engine:
         UsageError: Ray is asked for and not installed.
     """
     if spec.engine == "ray":
-        from colorbench.engines.cluster import Cluster
+        from colorbench.runs.engines.cluster import Cluster
 
         return Cluster(spec)
-    from colorbench.engines.local import Local
+    from colorbench.runs.engines.local import Local
 
     return Local()

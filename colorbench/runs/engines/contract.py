@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
-from colorbench.ledger import Ledger
-from colorbench.plan import Plan, Unit
-from colorbench.store import UnitRecord
+from colorbench.runs.ledger import Ledger
+from colorbench.runs.plan import Plan, Unit
+from colorbench.runs.store import UnitRecord
 
 
 class Progress(Protocol):

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from colorbench.engines.bench import Bench
 from colorbench.errors import ColorbenchError, DatasetError, MethodError, MetricError
-from colorbench.plan import Plan, Unit, digest_clip, metric_identity
-from colorbench.planned_method import method_identity
-from colorbench.unit import Made, failure
+from colorbench.runs.engines.bench import Bench
+from colorbench.runs.plan import Plan, Unit, digest_clip, metric_identity
+from colorbench.runs.planned_method import method_identity
+from colorbench.runs.unit import Made, failure
 
 _kept: dict[str, Bench] = {}
 """The bench of the run that this process works for, by the run's name."""

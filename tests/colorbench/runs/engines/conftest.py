@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from colorbench.store import UnitRecord
+from colorbench.runs.store import UnitRecord
 
 CREW = '''
 import os

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from colorbench.remote import Mirror, is_url
-from colorbench.store import safe_name
+from colorbench.runs.remote import Mirror, is_url
+from colorbench.runs.store import safe_name
 
 
 def working_copy(url: str) -> Path:

@@ -22,9 +22,9 @@ from colorbench.api import Result
 from colorbench.errors import DatasetError, MetricError, StoreError, UnknownNameError, UsageError
 from colorbench.frames.opening import open_frames, read_image, write_png
 from colorbench.method import GrayClip
-from colorbench.plan import Plan
 from colorbench.registry import Entry
-from colorbench.store import UnitRecord
+from colorbench.runs.plan import Plan
+from colorbench.runs.store import UnitRecord
 from colorbench.types import Exemplar, Luminance, MethodCard, RgbFrame, Variant
 
 MakeClips = Callable[..., Path]

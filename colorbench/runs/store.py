@@ -28,7 +28,7 @@ from colorbench.clips.protocol import protocol_fields
 from colorbench.errors import StoreError
 from colorbench.files.atomic import replacing_file, storage_errors
 from colorbench.files.locks import claimed
-from colorbench.remote import Mirror
+from colorbench.runs.remote import Mirror
 from colorbench.types import Protocol, Score
 
 FORMAT = 2

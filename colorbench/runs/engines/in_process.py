@@ -7,12 +7,12 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
 
-from colorbench.engines.bench import Bench
-from colorbench.engines.engine import Progress
-from colorbench.ledger import Ledger
-from colorbench.plan import Unit, thread_count
-from colorbench.store import UnitRecord
-from colorbench.unit import Made
+from colorbench.runs.engines.bench import Bench
+from colorbench.runs.engines.contract import Progress
+from colorbench.runs.ledger import Ledger
+from colorbench.runs.plan import Unit, thread_count
+from colorbench.runs.store import UnitRecord
+from colorbench.runs.unit import Made
 
 
 def carry_out_here(units: Sequence[Unit], ledger: Ledger, progress: Progress) -> None:

@@ -15,13 +15,13 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe, wait
 
-from colorbench.engines.engine import Progress
-from colorbench.engines.worker import GRACE_SECONDS, Advanced, Finished, Message, Ready, Refused, Setting, Started
 from colorbench.errors import ColorbenchError, MethodError, StoreError
-from colorbench.ledger import Ledger
-from colorbench.plan import Unit
+from colorbench.runs.engines.contract import Progress
+from colorbench.runs.engines.worker import GRACE_SECONDS, Advanced, Finished, Message, Ready, Refused, Setting, Started
+from colorbench.runs.ledger import Ledger
+from colorbench.runs.plan import Unit
+from colorbench.runs.unit import failure
 from colorbench.types import Clip
-from colorbench.unit import failure
 
 
 @dataclass(slots=True)
@@ -71,7 +71,9 @@ class _Pool:
         ours, theirs = Pipe()
         # The path alone is handed on: multiprocessing would import the caller's main module again, which a script without a guard
         # does not survive. A group of its own keeps Ctrl-C from it: it ends when the connection does.
-        code = f"import sys; sys.path[:] = {sys.path!r}; from colorbench.engines.worker import serve; serve({theirs.fileno()})"
+        code = (
+            f"import sys; sys.path[:] = {sys.path!r}; from colorbench.runs.engines.worker import serve; serve({theirs.fileno()})"
+        )
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - this very Python
                 [sys.executable, "-c", code], stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), process_group=0

@@ -159,7 +159,7 @@ def measured(device: str) -> Iterator[Cost]:
 
 def _git_state() -> tuple[str | None, bool | None]:
     """Commit and dirty flag of the checkout that colorbench runs from; None for an installed package."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None, None
     try:

@@ -15,10 +15,10 @@ from colorbench.dataset import find_root
 from colorbench.errors import MetricError, UnknownNameError, UsageError
 from colorbench.frames.opening import content_digest, natural_key
 from colorbench.metric import ClipMetric, FrameMetric
-from colorbench.planned_method import PlannedMethod, plan_method
-from colorbench.provenance import source_digest
 from colorbench.registry import DATASETS, METRICS
-from colorbench.store import KEY_DIGITS, digest, frames_path, unit_key
+from colorbench.runs.planned_method import PlannedMethod, plan_method
+from colorbench.runs.provenance import source_digest
+from colorbench.runs.store import KEY_DIGITS, digest, frames_path, unit_key
 from colorbench.types import Clip, MethodSpec, Protocol, RunSpec
 
 

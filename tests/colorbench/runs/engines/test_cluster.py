@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from colorbench.config import make_spec
-from colorbench.engines.cluster import Needs
 from colorbench.errors import UsageError
 from colorbench.results import read_results
-from colorbench.runner import open_engine
-from colorbench.store import UnitRecord
+from colorbench.runs.engines.cluster import Needs
+from colorbench.runs.runner import open_engine
+from colorbench.runs.store import UnitRecord
 
 from .conftest import Crew, numbers, pixels
 

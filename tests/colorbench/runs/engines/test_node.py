@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from colorbench.config import make_spec
-from colorbench.engines import node
-from colorbench.engines.node import check_same, make_on_node
 from colorbench.errors import DatasetError, MethodError, MetricError
-from colorbench.plan import Plan, make_plan
+from colorbench.runs.engines import node
+from colorbench.runs.engines.node import check_same, make_on_node
+from colorbench.runs.plan import Plan, make_plan
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import TypeVar
 
 from colorbench.clips.footage import Footage
-from colorbench.determinism import torch_threads
 from colorbench.errors import StoreError
-from colorbench.plan import Plan, Unit
+from colorbench.runs.determinism import torch_threads
+from colorbench.runs.plan import Plan, Unit
+from colorbench.runs.unit import Made, Workshop
 from colorbench.scoring.clip_scores import TruthMemo
-from colorbench.unit import Made, Workshop
 
 T = TypeVar("T")
 

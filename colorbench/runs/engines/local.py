@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from types import TracebackType
 
-from colorbench.engines.engine import Progress
-from colorbench.engines.in_process import carry_out_here
-from colorbench.engines.processes import carry_out_in_processes
-from colorbench.engines.worker import Setting
 from colorbench.errors import UsageError
-from colorbench.ledger import Ledger
-from colorbench.plan import Unit, thread_count
+from colorbench.runs.engines.contract import Progress
+from colorbench.runs.engines.in_process import carry_out_here
+from colorbench.runs.engines.processes import carry_out_in_processes
+from colorbench.runs.engines.worker import Setting
+from colorbench.runs.ledger import Ledger
+from colorbench.runs.plan import Unit, thread_count
 from colorbench.types import RunSpec
 
 WORKERS_VARIABLE = "COLORBENCH_WORKERS"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from colorbench.errors import StoreError
-from colorbench.store import Store, UnitRecord, digest, safe_name, to_json
+from colorbench.runs.store import Store, UnitRecord, digest, safe_name, to_json
 from colorbench.types import Score
 
 RECORD = UnitRecord(
@@ -86,7 +86,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path, mon
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("colorbench.store.os.fsync", full)
+    monkeypatch.setattr("colorbench.runs.store.os.fsync", full)
     with pytest.raises(StoreError, match="disk full while writing"):
         store.save(RECORD)
     assert [path for path in (tmp_path / "run/units").rglob("*") if path.is_file()] == []
@@ -134,7 +134,7 @@ def test_a_folder_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from colorbench.store import Store
+from colorbench.runs.store import Store
 with Store(Path(sys.argv[1])).claim("k") as mine:
     print(mine, flush=True)
     sys.stdin.read()

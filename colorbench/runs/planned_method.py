@@ -8,12 +8,12 @@ from typing import Any
 
 from colorbench.errors import UnknownNameError, UsageError
 from colorbench.method import Method
-from colorbench.provenance import source_digest
 from colorbench.registry import METHODS
-from colorbench.store import digest
+from colorbench.runs.provenance import source_digest
+from colorbench.runs.store import digest
 from colorbench.types import MethodCard, MethodSpec, Protocol, RunSpec, Variant
 
-_BESIDE = ("colorbench.clips.footage", "colorbench.clips.shot_clip", "colorbench.determinism")
+_BESIDE = ("colorbench.clips.footage", "colorbench.clips.shot_clip", "colorbench.runs.determinism")
 """Modules that decide the colors of any method: its input, how a clip goes through it, and what it draws."""
 
 

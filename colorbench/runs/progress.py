@@ -10,12 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from colorbench.clips.protocol import signature
-from colorbench.plan import Plan
-from colorbench.store import UnitRecord
+from colorbench.runs.plan import Plan
+from colorbench.runs.store import UnitRecord
 
 
 class ConsoleProgress:
-    """Satisfies :class:`colorbench.engines.engine.Progress`; on a terminal each unit at work has a bar.
+    """Satisfies :class:`colorbench.runs.engines.contract.Progress`; on a terminal each unit at work has a bar.
 
     Args:
         quiet: errors only.

@@ -17,14 +17,14 @@ from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
-from colorbench.engines.engine import Progress
-from colorbench.engines.node import make_on_node
 from colorbench.errors import ColorbenchError, MethodError, StoreError, UsageError
-from colorbench.ledger import Ledger
-from colorbench.plan import Unit
-from colorbench.store import UnitRecord
+from colorbench.runs.engines.contract import Progress
+from colorbench.runs.engines.node import make_on_node
+from colorbench.runs.ledger import Ledger
+from colorbench.runs.plan import Unit
+from colorbench.runs.store import UnitRecord
+from colorbench.runs.unit import Made, failure
 from colorbench.types import RunSpec
-from colorbench.unit import Made, failure
 
 RETRIES = 2
 """How often a unit is begun again whose worker process or node was lost."""

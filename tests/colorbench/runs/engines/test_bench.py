@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from colorbench.config import make_spec
-from colorbench.determinism import torch_threads
-from colorbench.engines.bench import Bench
-from colorbench.plan import Plan, make_plan
+from colorbench.runs.determinism import torch_threads
+from colorbench.runs.engines.bench import Bench
+from colorbench.runs.plan import Plan, make_plan
 
 
 @pytest.fixture(autouse=True)

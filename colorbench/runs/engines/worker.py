@@ -20,10 +20,10 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import NoReturn
 
-from colorbench.engines.bench import Bench
 from colorbench.errors import EXIT_INTERRUPTED, StoreError
-from colorbench.plan import Plan, Unit
-from colorbench.unit import Made
+from colorbench.runs.engines.bench import Bench
+from colorbench.runs.plan import Plan, Unit
+from colorbench.runs.unit import Made
 
 GRACE_SECONDS = 3.0
 """For a unit to put away what it has begun, such as a program that colors, before the process is ended."""

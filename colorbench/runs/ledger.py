@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from colorbench.errors import StoreError
-from colorbench.plan import Plan, Unit
-from colorbench.store import Store, UnitRecord
+from colorbench.runs.plan import Plan, Unit
+from colorbench.runs.store import Store, UnitRecord
+from colorbench.runs.unit import Made
 from colorbench.types import Score
-from colorbench.unit import Made
 
 
 class Ledger:

@@ -1,0 +1,1 @@
+"""Plan, units, store and provenance: a run is a folder that the same command completes."""
