@@ -55,10 +55,10 @@ def _dataset_record(dataset: Dataset) -> Record:
         return record  # embedded: always there, made when it is first used
     reasons = []
     for root in candidate_roots(dataset.card.name, None):
-        if reason := dataset.missing(root):
-            reasons.append(f"{root}: {reason}")
-            continue
         try:
+            if reason := dataset.missing(root):
+                reasons.append(f"{root}: {reason}")
+                continue
             split = dataset.card.splits[0] if dataset.card.splits else None
             record["clips"] = len(dataset.clips(root, split=split))
             record["absent"] = list(getattr(dataset, "absent", lambda *_: ())(root, split))
