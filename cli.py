@@ -386,7 +386,7 @@ def gate(
       colorbench gate runs/demo --against tests/baseline.json --junit gate.xml --github
     """
     from colorbench.config import parse_pairs
-    from colorbench.gate_command import check, describe_written, update_baseline
+    from colorbench.results.gate_command import check, describe_written, update_baseline
     from reports.gate_output import print_gate
 
     given = {
@@ -430,7 +430,7 @@ def report(
       colorbench report runs/davis --format latex,figures --methods bistnet,tcvc,flow --out paper
       colorbench report runs/davis --format video --clips blackswan,cows
     """
-    from colorbench.results import read_results
+    from colorbench.results.reading import read_results
     from colorbench.runs.store import to_json
     from reports.report import parse_formats, write_report
 
@@ -463,7 +463,7 @@ def bundle(*, folder: Path, out: Path | None, as_json: bool) -> None:
     Example:
       colorbench bundle runs/davis --out davis.zip
     """
-    from colorbench.bundle import write_bundle
+    from colorbench.results.bundle import write_bundle
     from reports.bundle_listing import bundle_lines, bundle_record
     from reports.documents import documents
 
@@ -485,7 +485,7 @@ def verify(*, path: Path, as_json: bool) -> None:
     Example:
       colorbench verify davis.zip
     """
-    from colorbench.bundle import verify_bundle
+    from colorbench.results.bundle import verify_bundle
     from reports.bundle_listing import bundle_record, verdict_lines
     from reports.documents import documents
 
@@ -603,8 +603,8 @@ def compare(*, first: str, second: str, as_json: bool) -> None:
       colorbench compare runs/before runs/after
       colorbench compare runs/demo@flow:single runs/demo@flow
     """
-    from colorbench.compare import compare as contrast
-    from colorbench.compare import find_pairs
+    from colorbench.results.compare import compare as contrast
+    from colorbench.results.compare import find_pairs
     from colorbench.runs.store import to_json
     from reports.comparison import comparison_grid, comparison_record
     from reports.terminal_table import print_grid

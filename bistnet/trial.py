@@ -18,11 +18,11 @@ from bistnet.fusion import spans
 from bistnet.inference import Colorizer
 from bistnet.loading import load_trained
 from bistnet.task import BistnetTask, TrainingSettings
-from colorbench.ablation import GRAY, TRUTH, GridFolder, label_of
 from colorbench.clips.footage import Footage
 from colorbench.clips.protocol import load_protocol
 from colorbench.errors import ColorbenchError
 from colorbench.frames.images import write_png
+from colorbench.results.ablation import GRAY, TRUTH, GridFolder, label_of
 from colorbench.runs.runner import execute
 from colorbench.runs.store import safe_name
 from colorbench.training.loop import LOG_EVERY, Place, Trained, Watcher, train

@@ -20,10 +20,10 @@ from bistnet.budget import measure_step, parse_budget
 from bistnet.conditions import Condition, make_conditions
 from bistnet.trial import Trial
 from bistnet.trial_processes import error_of, run_side_by_side
-from colorbench.ablation import GridFolder, StoredCell, StoredGrid
 from colorbench.errors import UsageError
-from colorbench.results import Results
-from colorbench.summary import unit_score
+from colorbench.results.ablation import GridFolder, StoredCell, StoredGrid
+from colorbench.results.reading import Results
+from colorbench.results.summary import unit_score
 from colorbench.training.loop import Watcher
 from colorbench.training.state import TrainingFolder
 from colorbench.training.stream import default_workers

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from colorbench import summary as pooling
 from colorbench.config import make_spec
 from colorbench.errors import UsageError
-from colorbench.results import Results, results_of
+from colorbench.results import summary as pooling
+from colorbench.results.reading import Results, results_of
 from colorbench.runs.engines.contract import Progress
 from colorbench.runs.runner import Outcome, execute
 from colorbench.types import RunSpec

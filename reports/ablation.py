@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from colorbench.ablation import GridFolder
-from colorbench.ablation_table import AblationRow, AblationTable, Versus, tabulate
 from colorbench.errors import StoreError
 from colorbench.files.atomic import replacing_file
-from colorbench.statistics import ALPHA, LEVEL, smallest_p
-from colorbench.summary import TRUTH, Pooled, Row, Summary
+from colorbench.results.ablation import GridFolder
+from colorbench.results.ablation_table import AblationRow, AblationTable, Versus, tabulate
+from colorbench.results.statistics import ALPHA, LEVEL, smallest_p
+from colorbench.results.summary import TRUTH, Pooled, Row, Summary
 from colorbench.types import MetricCard
 from reports.ablation_strips import write_cell_strips
 from reports.csv_table import csv_table

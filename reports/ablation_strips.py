@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorbench.ablation import GRAY, TRUTH, GridFolder, StoredGrid
 from colorbench.files.atomic import replacing_file
+from colorbench.results.ablation import GRAY, TRUTH, GridFolder, StoredGrid
 
 if TYPE_CHECKING:
     from PIL.Image import Image

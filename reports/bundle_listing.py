@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from colorbench.bundle import Bundle
+from colorbench.results.bundle import Bundle
 from reports.labels import shown
 
 _MOST = 20

@@ -16,7 +16,7 @@ from colorbench.clips.footage import Footage
 from colorbench.errors import FramesError, StoreError, UnknownNameError
 from colorbench.frames.gray_picture import gray_picture
 from colorbench.frames.opening import FrameSource, content_digest, open_frames
-from colorbench.results import ClipFacts, Results
+from colorbench.results.reading import ClipFacts, Results
 from colorbench.runs.store import digest, frames_path
 from colorbench.scoring.clip_scores import NO_COLOR
 from colorbench.types import Clip, Exemplar, RgbFrame

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from colorbench.compare import Contrast
-from colorbench.statistics import LEVEL, POWER
+from colorbench.results.compare import Contrast
+from colorbench.results.statistics import LEVEL, POWER
 from reports.grid import ARROWS, DASH, Cell, Column, Grid, format_value
 from reports.labels import shown
 

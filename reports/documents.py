@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from colorbench.results import Results
-from colorbench.summary import clip_scores, frame_scores, summarize
+from colorbench.results.reading import Results
+from colorbench.results.summary import clip_scores, frame_scores, summarize
 from reports.figures import figure_data
 from reports.tables import FORMATS, table_texts
 

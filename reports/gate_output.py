@@ -11,8 +11,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from colorbench.files.atomic import replacing_file, storage_errors
-from colorbench.gate import Comparison, GateReport
-from colorbench.gate_command import undecided
+from colorbench.results.gate import Comparison, GateReport
+from colorbench.results.gate_command import undecided
 from colorbench.runs.store import to_json
 from reports.gate_table import change_text, headline, make_gate_grid, tolerance_text, verdict_notes
 from reports.labels import shown
@@ -78,7 +78,10 @@ def junit_xml(report: GateReport) -> str:
         if found.label not in suites:
             suites[found.label] = ElementTree.SubElement(root, "testsuite", name=_xml_name(found.label))
         case = ElementTree.SubElement(
-            suites[found.label], "testcase", classname=f"colorbench.gate.{_xml_name(found.label)}", name=_xml_name(found.metric)
+            suites[found.label],
+            "testcase",
+            classname=f"colorbench.results.gate.{_xml_name(found.label)}",
+            name=_xml_name(found.metric),
         )
         if found.verdict != "pass":
             kind = "failure" if found.verdict == "worse" else "error"
@@ -86,7 +89,7 @@ def junit_xml(report: GateReport) -> str:
             problem.text = _xml_text(_details(found))
     if not report.comparisons:
         suite = ElementTree.SubElement(root, "testsuite", name="baseline")
-        case = ElementTree.SubElement(suite, "testcase", classname="colorbench.gate", name="baseline")
+        case = ElementTree.SubElement(suite, "testcase", classname="colorbench.results.gate", name="baseline")
         ElementTree.SubElement(case, "error", type=report.verdict, message=_xml_text("; ".join(report.notes)))
     for element in (*root, root):
         for counted, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from colorbench.gate import ClipChange, Comparison, GateReport
-from colorbench.statistics import LEVEL
+from colorbench.results.gate import ClipChange, Comparison, GateReport
+from colorbench.results.statistics import LEVEL
 from reports.grid import DASH, Cell, Column, Grid
 from reports.labels import shown
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from colorbench.statistics import ALPHA, LEVEL, NO_INTERVAL, Interval, smallest_p
-from colorbench.summary import RIVALS, TRUTH, Row, Summary
+from colorbench.results.statistics import ALPHA, LEVEL, NO_INTERVAL, Interval, smallest_p
+from colorbench.results.summary import RIVALS, TRUTH, Row, Summary
 from colorbench.types import MetricCard
 from reports.labels import shown
 

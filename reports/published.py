@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from colorbench.errors import UnknownNameError
-from colorbench.summary import Row, Summary
+from colorbench.results.summary import Row, Summary
 from colorbench.types import MetricCard
 from reports.grid import DASH, Cell, Column, Laid
 from reports.labels import shown

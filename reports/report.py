@@ -18,8 +18,8 @@ from pathlib import Path
 
 from colorbench.errors import ColorbenchError, DatasetError, FramesError, UnknownNameError
 from colorbench.files.atomic import replacing_file
-from colorbench.results import Results
-from colorbench.summary import summarize
+from colorbench.results.reading import Results
+from colorbench.results.summary import summarize
 from reports.clip_frames import saved_labels
 
 FORMATS = ("md", "latex", "csv", "html", "figures", "page", "strips", "video")

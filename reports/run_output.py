@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from colorbench.api import Result
-    from colorbench.results import Results
-    from colorbench.summary import Summary
+    from colorbench.results.reading import Results
+    from colorbench.results.summary import Summary
 
 
 def print_result(result: Result, *, as_json: bool) -> None:

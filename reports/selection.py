@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorbench.results import Results
+from colorbench.results.reading import Results
 from colorbench.types import RgbFrame
 from reports.worst_frames import worst_frames
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from colorbench.errors import FramesError, StoreError
 from colorbench.files.atomic import replacing_file
-from colorbench.results import Results
+from colorbench.results.reading import Results
 from colorbench.runs.store import safe_name
 from colorbench.types import RgbFrame
 from reports.clip_frames import ClipFrames, open_clip

@@ -9,7 +9,7 @@ table1.*     the same beside the figures that the BiSTNet paper prints, in Markd
 
 from __future__ import annotations
 
-from colorbench.summary import Summary
+from colorbench.results.summary import Summary
 from reports.csv_table import csv_table
 from reports.grid import make_grid
 from reports.html_table import html_page

@@ -18,7 +18,7 @@ import numpy as np
 
 from colorbench.errors import FramesError
 from colorbench.files.atomic import replacing_file
-from colorbench.results import Results
+from colorbench.results.reading import Results
 from colorbench.runs.store import safe_name
 from colorbench.types import RgbFrame
 from reports.clip_frames import ClipFrames, Panel, open_clip

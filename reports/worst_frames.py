@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colorbench.results import Results
+from colorbench.results.reading import Results
 from colorbench.types import MetricCard, Score
 
 

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colorbench.ablation_table import AblationTable
-from colorbench.results import Results
-from colorbench.summary import Summary, frame_scores, summarize
+from colorbench.results.ablation_table import AblationTable
+from colorbench.results.reading import Results
+from colorbench.results.summary import Summary, frame_scores, summarize
 
 if TYPE_CHECKING:
     from reports.figures.drawing import Drawing

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from colorbench.results import Results
-from colorbench.summary import TRUTH, Summary
+from colorbench.results.reading import Results
+from colorbench.results.summary import TRUTH, Summary
 from reports.figures.drawing import Drawing
 from reports.figures.placement import Named, place_names
 from reports.figures.style import BETTER, LANDMARK, bar, error_bars, kind_entries, legend_below, looks, new_axes

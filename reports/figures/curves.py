@@ -17,8 +17,8 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from colorbench.results import Results
-from colorbench.summary import TRUTH
+from colorbench.results.reading import Results
+from colorbench.results.summary import TRUTH
 from colorbench.types import MetricCard
 from reports.figures.drawing import Drawing
 from reports.figures.style import BETTER, LANDMARK, Look, legend_below, looks_of, metric_name, name_of, new_axes, settle

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from colorbench.ablation_table import AblationTable
+from colorbench.results.ablation_table import AblationTable
 from colorbench.types import MetricCard
 from reports.figures.drawing import Drawing
 from reports.figures.style import LANDMARK, legend_below, metric_name, name_of, new_axes

@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from colorbench.gate_baseline import truth_values
-from colorbench.results import Results
-from colorbench.statistics import Interval
-from colorbench.summary import TRUTH, ClipValue, Summary, clip_values, differ
+from colorbench.results.gate_baseline import truth_values
+from colorbench.results.reading import Results
+from colorbench.results.statistics import Interval
+from colorbench.results.summary import TRUTH, ClipValue, Summary, clip_values, differ
 from reports.figures.drawing import Drawing
 from reports.figures.placement import Named, place_names
 from reports.figures.style import BETTER, LANDMARK, bar, error_bars, kind_entries, legend_below, looks, new_axes

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 
-from colorbench.results import Results
+from colorbench.results.reading import Results
 from colorbench.types import MetricCard
 from reports.labels import shown
 

@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 from colorbench.errors import StoreError, UsageError
 from colorbench.files.atomic import replacing_folder
-from colorbench.results import Results
+from colorbench.results.reading import Results
+from colorbench.results.summary import RIVALS, summarize
 from colorbench.runs.store import to_json
-from colorbench.summary import RIVALS, summarize
 from reports.figures import drawings
 from reports.grid import format_value, make_grid
 from reports.labels import shown

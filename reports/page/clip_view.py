@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colorbench.results import ClipFacts, Results
-from colorbench.summary import RIVALS
+from colorbench.results.reading import ClipFacts, Results
+from colorbench.results.summary import RIVALS
 from colorbench.types import MetricCard
 from reports.grid import Column, Grid
 from reports.page.pictures import TRUTH_ROW, ClipPictures, slug, write_pictures

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from colorbench.errors import DatasetError, FramesError
 from colorbench.frames.opening import FrameSource, open_frames
-from colorbench.results import Results
+from colorbench.results.reading import Results
 from colorbench.runs.store import frames_path
 from colorbench.types import RgbFrame
 from reports.clip_frames import Panel, open_clip, saved_labels

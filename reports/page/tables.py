@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from colorbench.results import MethodFacts, Results
-from colorbench.summary import RIVALS, TRUTH, unit_score
+from colorbench.results.reading import MethodFacts, Results
+from colorbench.results.summary import RIVALS, TRUTH, unit_score
 from colorbench.types import MetricCard, Score
 from reports.grid import Cell, Column, Grid, format_value, ranks
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from colorbench.results import ClipFacts, Results, read_results
+from colorbench.results.reading import ClipFacts, Results, read_results
 from colorbench.runs.store import Store, digest, unit_key
 from colorbench.types import Score
 from reports.documents import documents

@@ -19,9 +19,9 @@ from bistnet.conditions import make_conditions
 from bistnet.task import BistnetTask
 from bistnet.trial import Trial
 from bistnet.trials import Ablated, ablate
-from colorbench.ablation import GridFolder
 from colorbench.errors import ColorbenchError, StoreError, UsageError
 from colorbench.frames.opening import read_image
+from colorbench.results.ablation import GridFolder
 from colorbench.training import loop
 from colorbench.training.loop import Watcher
 from colorbench.training.stream import Samples

@@ -16,10 +16,10 @@ import pytest
 
 import colorbench
 from colorbench.frames.opening import write_png, write_video
-from colorbench.results import Results, read_results
+from colorbench.results.reading import Results, read_results
+from colorbench.results.statistics import NO_INTERVAL, Interval
+from colorbench.results.summary import Pooled, Row, Summary
 from colorbench.runs.store import Store, unit_key
-from colorbench.statistics import NO_INTERVAL, Interval
-from colorbench.summary import Pooled, Row, Summary
 from colorbench.types import Direction, MetricCard
 
 STORE = Path(__file__).parent / "store"

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorbench.ablation import GRAY, TRUTH, GridFolder, StoredCell, StoredGrid, label_of
 from colorbench.clips.protocol import PRESETS
 from colorbench.errors import StoreError
 from colorbench.frames.images import write_png
+from colorbench.results.ablation import GRAY, TRUTH, GridFolder, StoredCell, StoredGrid, label_of
+from colorbench.results.statistics import Interval
 from colorbench.runs.store import Store, UnitRecord, to_json, unit_key
-from colorbench.statistics import Interval
 from colorbench.types import Direction, MetricCard, Score
 from reports.ablation import ablation_record, write_ablation
 from reports.ablation_strips import montage

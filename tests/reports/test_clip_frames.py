@@ -13,7 +13,7 @@ from skimage.color import rgb2lab
 
 from colorbench.errors import FramesError, StoreError, UnknownNameError
 from colorbench.frames.opening import open_frames, read_image, write_video
-from colorbench.results import read_results
+from colorbench.results.reading import read_results
 from colorbench.runs.store import frames_path
 from reports.clip_frames import open_clip, saved_labels
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from colorbench.compare import Contrast, Verdict
+from colorbench.results.compare import Contrast, Verdict
+from colorbench.results.statistics import PairedDifference, paired_difference
 from colorbench.runs.store import to_json
-from colorbench.statistics import PairedDifference, paired_difference
 from colorbench.types import MetricCard
 from reports.comparison import comparison_grid, comparison_record
 from reports.grid import DASH

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
 from colorbench.clips.protocol import PRESETS
-from colorbench.results import ClipFacts, MethodFacts, Results, read_results
+from colorbench.results.reading import ClipFacts, MethodFacts, Results, read_results
+from colorbench.results.summary import Row, Summary, frame_scores, summarize
 from colorbench.runs.store import UnitRecord
-from colorbench.summary import Row, Summary, frame_scores, summarize
 from colorbench.types import Kind, MetricCard, Score
 from reports.figures import drawings, figure_data, write_all_figures, write_figures
 from reports.figures.cost import cost
@@ -277,7 +277,7 @@ def test_files_are_the_same_in_another_process_and_the_csv_is_the_data(store: Pa
     code = """
 import sys
 from pathlib import Path
-from colorbench.results import read_results
+from colorbench.results.reading import read_results
 from reports.figures import drawings
 from reports.figures.drawing import write_drawing
 for drawing in drawings(read_results(Path(sys.argv[1])))[:3]:

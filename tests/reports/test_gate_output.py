@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli import main
-from colorbench.gate import GateReport, compare
-from colorbench.gate_baseline import make_baseline
-from colorbench.results import Results, read_results
+from colorbench.results.gate import GateReport, compare
+from colorbench.results.gate_baseline import make_baseline
+from colorbench.results.reading import Results, read_results
 from reports.gate_output import gate_record, github_annotations, job_summary, junit_xml
 from reports.gate_table import headline, make_gate_grid, verdict_notes
 from reports.grid import DASH

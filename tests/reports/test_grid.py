@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from colorbench.summary import Row, Summary
+from colorbench.results.summary import Row, Summary
 from colorbench.types import MetricCard
 from reports.grid import DASH, Cell, Grid, format_value, make_grid, ranks
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from colorbench.errors import UnknownNameError
-from colorbench.summary import Row, Summary
+from colorbench.results.summary import Row, Summary
 from reports.grid import DASH, Cell, Grid, make_grid
 from reports.published import load_published
 

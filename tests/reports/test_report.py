@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from cli import main
 from colorbench.errors import UnknownNameError
-from colorbench.results import Results, read_results
+from colorbench.results.reading import Results, read_results
 from colorbench.runs.store import frames_path
 from reports.documents import documents, score_texts
 from reports.figures import write_all_figures
@@ -221,7 +221,7 @@ def test_verify_names_what_does_not_fit(store: Path, tmp_path: Path) -> None:
 
 def test_reports_of_scores_take_no_torch(store: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from colorbench.results import read_results;"
+        "import sys; from pathlib import Path; from colorbench.results.reading import read_results;"
         "from dataclasses import replace; from reports.report import write_report;"
         "results, out = read_results(Path(sys.argv[1])), Path(sys.argv[2]);"
         "write_report(results, out, ['md', 'latex', 'csv', 'html']);"

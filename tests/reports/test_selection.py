@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorbench.results import Results, read_results
+from colorbench.results.reading import Results, read_results
 from reports.selection import Box, middle_frame, spread_frames, telling_box, worst_frame
 
 

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from colorbench.errors import FramesError
-from colorbench.results import read_results
+from colorbench.results.reading import read_results
 from reports.clip_frames import ClipFrames, Panel, open_clip
 from reports.selection import Box
 from reports.strips import closeup, strip, write_strips

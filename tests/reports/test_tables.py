@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from colorbench.statistics import Interval
-from colorbench.summary import Row, Summary
+from colorbench.results.statistics import Interval
+from colorbench.results.summary import Row, Summary
 from reports.csv_table import csv_table
 from reports.grid import Cell, Column, Grid, make_grid
 from reports.html_table import html_page, html_table

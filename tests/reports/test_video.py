@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from colorbench.results import read_results
+from colorbench.results.reading import read_results
 from colorbench.types import RgbFrame
 from reports.clip_frames import open_clip
 from reports.video import TALLEST, WIDEST, Layout, _encode, caption, lay_out, write_video

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from colorbench.results import Results, read_results
+from colorbench.results.reading import Results, read_results
 from colorbench.types import Score
 from reports.worst_frames import leading_metric, worst_frames
 

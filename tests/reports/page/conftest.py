@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import reports.page
-from colorbench.results import read_results
+from colorbench.results.reading import read_results
 from reports.figures import drawings
 from reports.page import write_page
 

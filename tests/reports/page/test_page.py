@@ -20,7 +20,7 @@ from urllib.parse import unquote
 import pytest
 
 from colorbench.errors import StoreError, UsageError
-from colorbench.results import read_results
+from colorbench.results.reading import read_results
 from colorbench.types import Score
 from reports.page import write_page
 from reports.page.pictures import map_colors
@@ -281,7 +281,7 @@ def test_a_run_without_a_finished_unit_has_a_page(store: Path, tmp_path: Path) -
 
 def test_a_run_without_frames_needs_no_torch(store: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; import reports.page as page; from colorbench.results import read_results;"
+        "import sys; from pathlib import Path; import reports.page as page; from colorbench.results.reading import read_results;"
         "page.drawings = lambda _: [];"
         "page.write_page(read_results(Path(sys.argv[1])), Path(sys.argv[2]));"
         "print(sorted({'torch', 'numba', 'cv2', 'baselines', 'colorbench.registry'} & set(sys.modules)))"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skimage.color import rgb2lab
 
 from colorbench.frames.opening import read_image, write_video
-from colorbench.results import Results, read_results
+from colorbench.results.reading import Results, read_results
 from colorbench.runs.store import frames_path
 from colorbench.types import RgbFrame
 from reports.clip_frames import Panel, open_clip

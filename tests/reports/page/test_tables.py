@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colorbench.results import Results, read_results
+from colorbench.results.reading import Results, read_results
 from reports.grid import DASH, Column
 from reports.page.tables import FRAME, clip_grid, metric_grid
 

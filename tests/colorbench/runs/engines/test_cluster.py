@@ -15,7 +15,7 @@ import pytest
 
 from colorbench.config import make_spec
 from colorbench.errors import UsageError
-from colorbench.results import read_results
+from colorbench.results.reading import read_results
 from colorbench.runs.engines.cluster import Needs
 from colorbench.runs.runner import open_engine
 from colorbench.runs.store import UnitRecord

@@ -9,7 +9,7 @@ import pytest
 
 import colorbench
 from colorbench.api import Result
-from colorbench.results import read_results
+from colorbench.results.reading import read_results
 
 from .conftest import Crew, numbers, pixels, within
 

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from cli import main
 from colorbench.clips.protocol import PRESETS
-from colorbench.compare import Contrast, compare, find_pairs
 from colorbench.errors import StoreError, UnknownNameError, UsageError
+from colorbench.results.compare import Contrast, compare, find_pairs
+from colorbench.results.statistics import holm, paired_difference
 from colorbench.runs.store import Store, UnitRecord, unit_key
-from colorbench.statistics import holm, paired_difference
 from colorbench.types import MetricCard, Protocol, Score
 
 CLIPS = [f"clip{index}" for index in range(8)]

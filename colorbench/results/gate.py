@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from colorbench.errors import EXIT_FAILED, EXIT_OK
-from colorbench.gate_baseline import (
+from colorbench.results.gate_baseline import (
     EXIT_INCOMPLETE,
     Baseline,
     Tolerance,
@@ -21,9 +21,9 @@ from colorbench.gate_baseline import (
     judged_by_truth,
     truth_values,
 )
-from colorbench.results import Results
-from colorbench.statistics import ALPHA, PairedDifference, paired_difference, smallest_p
-from colorbench.summary import unit_score
+from colorbench.results.reading import Results
+from colorbench.results.statistics import ALPHA, PairedDifference, paired_difference, smallest_p
+from colorbench.results.summary import unit_score
 from colorbench.types import MetricCard
 
 Verdict = Literal["pass", "inconclusive", "missing", "incomparable", "worse", "no baseline"]

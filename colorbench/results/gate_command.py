@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from colorbench.errors import EXIT_FAILED, ColorbenchError
-from colorbench.gate import GateReport, compare
-from colorbench.gate_baseline import (
+from colorbench.results.gate import GateReport, compare
+from colorbench.results.gate_baseline import (
     Baseline,
     UndecidedError,
     changed_tolerances,
@@ -17,7 +17,7 @@ from colorbench.gate_baseline import (
     read_baseline,
     write_baseline,
 )
-from colorbench.results import read_results
+from colorbench.results.reading import read_results
 
 
 def check(

@@ -10,11 +10,11 @@ from typing import Literal
 
 from colorbench.clips.protocol import metric_fields, protocol_fields
 from colorbench.errors import UsageError
-from colorbench.results import Results, read_results
+from colorbench.results.reading import Results, read_results
+from colorbench.results.statistics import ALPHA, PairedDifference, holm
+from colorbench.results.summary import ClipValue, clip_values, differ, unit_score
 from colorbench.runs.remote import is_url
 from colorbench.runs.run_folder import run_folder
-from colorbench.statistics import ALPHA, PairedDifference, holm
-from colorbench.summary import ClipValue, clip_values, differ, unit_score
 from colorbench.types import MetricCard
 
 Verdict = Literal["better", "worse", "different", "no difference found", "no value", "incomparable"]

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from colorbench.clips.protocol import metric_fields, protocol_fields, signature
 from colorbench.errors import ColorbenchError, UnknownNameError, UsageError
 from colorbench.files.atomic import replacing_file
-from colorbench.results import Results
+from colorbench.results.reading import Results
 from colorbench.runs.store import to_json
 from colorbench.types import MetricCard
 

@@ -12,8 +12,8 @@ import pytest
 
 from colorbench.clips.protocol import PRESETS
 from colorbench.errors import UnknownNameError, UsageError
-from colorbench.gate import Comparison, GateReport, compare
-from colorbench.gate_baseline import (
+from colorbench.results.gate import Comparison, GateReport, compare
+from colorbench.results.gate_baseline import (
     Tolerance,
     UndecidedError,
     changed_tolerances,
@@ -22,7 +22,7 @@ from colorbench.gate_baseline import (
     read_baseline,
     write_baseline,
 )
-from colorbench.results import ClipFacts, MethodFacts, Results
+from colorbench.results.reading import ClipFacts, MethodFacts, Results
 from colorbench.runs.store import UnitRecord
 from colorbench.types import Direction, MetricCard, Score
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from colorbench.errors import StoreError
 from colorbench.files.atomic import replacing_file
-from colorbench.results import Results, read_results
+from colorbench.results.reading import Results, read_results
 from colorbench.runs.store import to_json
 
 FORMAT = 1

@@ -14,9 +14,9 @@ import colorbench
 from colorbench.color import lab_to_rgb, rgb_to_lab, to_u8
 from colorbench.errors import StoreError, UsageError
 from colorbench.frames.opening import read_image, write_png
-from colorbench.gate import GateReport
-from colorbench.gate_baseline import UndecidedError
-from colorbench.gate_command import check, describe_written, undecided, update_baseline
+from colorbench.results.gate import GateReport
+from colorbench.results.gate_baseline import UndecidedError
+from colorbench.results.gate_command import check, describe_written, undecided, update_baseline
 from colorbench.types import RgbFrame
 
 CLIPS = {f"clip{index}": 9 for index in range(6)}

@@ -16,11 +16,11 @@ import colorbench
 from colorbench import registry
 from colorbench.api import Result
 from colorbench.errors import StoreError, UnknownNameError
-from colorbench.results import read_results, results_of
-from colorbench.summary import clip_scores, frame_scores, summarize
+from colorbench.results.reading import read_results, results_of
+from colorbench.results.summary import clip_scores, frame_scores, summarize
 
 METRICS = ["psnr", "cdc"]
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def test_reading_needs_the_folder_alone(run: Callable[..., Result], tmp_path: Pa
     shutil.rmtree(tmp_path / "clips")
     shutil.rmtree(moved / "locks")
     code = (
-        "import sys; from pathlib import Path; from colorbench.results import read_results;"
-        "from colorbench.summary import summarize; rows = summarize(read_results(Path(sys.argv[1]))).rows;"
+        "import sys; from pathlib import Path; from colorbench.results.reading import read_results;"
+        "from colorbench.results.summary import summarize; rows = summarize(read_results(Path(sys.argv[1]))).rows;"
         "print(len(rows), sorted({'torch', 'numba', 'baselines', 'colorbench.registry'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(moved)], check=True, capture_output=True, text=True, cwd=ROOT)

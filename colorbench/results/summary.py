@@ -11,9 +11,17 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from colorbench.results import MethodFacts, Results
+from colorbench.results.reading import MethodFacts, Results
+from colorbench.results.statistics import (
+    NO_INTERVAL,
+    Interval,
+    PairedDifference,
+    holm,
+    mean_interval,
+    paired_difference,
+    paired_p,
+)
 from colorbench.runs.store import UnitRecord
-from colorbench.statistics import NO_INTERVAL, Interval, PairedDifference, holm, mean_interval, paired_difference, paired_p
 from colorbench.types import MetricCard, Score
 
 TRUTH = "truth"

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from colorbench.bundle import MANIFEST, Bundle, verify_bundle, write_bundle
 from colorbench.errors import StoreError, UsageError
-from colorbench.results import Results, read_results
-from colorbench.summary import clip_scores, summarize, table
+from colorbench.results.bundle import MANIFEST, Bundle, verify_bundle, write_bundle
+from colorbench.results.reading import Results, read_results
+from colorbench.results.summary import clip_scores, summarize, table
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 STORE = ROOT / "tests" / "reports" / "store"
 
 Content = dict[str, bytes]
@@ -265,7 +265,7 @@ def test_a_flipped_bit_is_found(bundle: Path) -> None:
 
 def test_bundling_and_verifying_all_that_reports_make_takes_no_torch(run: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from colorbench.bundle import verify_bundle, write_bundle;"
+        "import sys; from pathlib import Path; from colorbench.results.bundle import verify_bundle, write_bundle;"
         "from reports.documents import documents; run = Path(sys.argv[1]);"
         "made = write_bundle(run, run / 'bundle.zip', tables=documents);"
         "print(verify_bundle(made.path, tables=documents).mismatches);"

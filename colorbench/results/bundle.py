@@ -27,7 +27,7 @@ from typing import Any
 from colorbench.errors import ColorbenchError, StoreError, UsageError, WeightsError
 from colorbench.files.archives import unpack
 from colorbench.files.atomic import replacing_file
-from colorbench.results import Results, read_results
+from colorbench.results.reading import Results, read_results
 from colorbench.runs.store import KEY_DIGITS, read_json, to_json
 
 FORMAT = 1

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from colorbench.ablation import StoredCell, StoredGrid, label_of
-from colorbench.ablation_table import AblationRow, AblationTable, tabulate
 from colorbench.clips.protocol import PRESETS
-from colorbench.results import ClipFacts, Results
+from colorbench.results.ablation import StoredCell, StoredGrid, label_of
+from colorbench.results.ablation_table import AblationRow, AblationTable, tabulate
+from colorbench.results.reading import ClipFacts, Results
 from colorbench.runs.store import UnitRecord
 from colorbench.types import MetricCard, Score
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from colorbench.statistics import (
+from colorbench.results.statistics import (
     RESAMPLES,
     Floats,
     detectable_difference,

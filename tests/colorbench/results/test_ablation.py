@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from colorbench.ablation import GridFolder, StoredCell, StoredGrid, label_of
 from colorbench.errors import StoreError
+from colorbench.results.ablation import GridFolder, StoredCell, StoredGrid, label_of
 
 
 def cell(name: str, *, width: int = 8) -> StoredCell:

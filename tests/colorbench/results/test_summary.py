@@ -8,10 +8,10 @@ from typing import Literal
 import pytest
 
 from colorbench.clips.protocol import PRESETS
-from colorbench.results import ClipFacts, MethodFacts, Results
+from colorbench.results.reading import ClipFacts, MethodFacts, Results
+from colorbench.results.statistics import holm, mean_interval, permutation_p
+from colorbench.results.summary import pool, summarize, unit_score
 from colorbench.runs.store import UnitRecord
-from colorbench.statistics import holm, mean_interval, permutation_p
-from colorbench.summary import pool, summarize, unit_score
 from colorbench.types import Kind, MetricCard, Score
 
 PSNR = MetricCard(

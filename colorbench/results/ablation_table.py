@@ -1,8 +1,8 @@
 """What a grid of trainings shows: a row a cell, beside what was published, and paired with the full model.
 
 A pair is a clip and a seed: the full model and a cell, trained from the same seed on the same samples, color the same clip.
-Intervals and p are over these pairs (:mod:`colorbench.statistics`). Pairs of one seed share two trainings, and pairs of one clip
-share its content, so they hold less than as many independent observations: the difference of each seed stands beside.
+Intervals and p are over these pairs (:mod:`colorbench.results.statistics`). Pairs of one seed share two trainings, and pairs
+of one clip share its content, so they hold less than as many independent observations: the difference of each seed stands beside.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from colorbench.ablation import StoredCell, StoredGrid, label_of
-from colorbench.gate_baseline import truth_values
-from colorbench.results import Results
-from colorbench.statistics import ALPHA, PairedDifference, holm, paired_difference
-from colorbench.summary import unit_score
+from colorbench.results.ablation import StoredCell, StoredGrid, label_of
+from colorbench.results.gate_baseline import truth_values
+from colorbench.results.reading import Results
+from colorbench.results.statistics import ALPHA, PairedDifference, holm, paired_difference
+from colorbench.results.summary import unit_score
 from colorbench.types import MetricCard
 
 BySeed = Mapping[int, Mapping[str, tuple[float | None, ...]]]
