@@ -199,9 +199,9 @@ def colorize(*, as_json: bool, quiet: bool, **options: Any) -> None:
     """
     from dataclasses import asdict
 
-    from bistnet.coloring import colorize as run_job
-    from bistnet.coloring import describe_done
-    from bistnet.job import make_job
+    from bistnet.film.coloring import colorize as run_job
+    from bistnet.film.coloring import describe_done
+    from bistnet.film.job import make_job
     from colorbench.runs.store import to_json
     from colorbench.watching import ConsoleWatcher
 
@@ -249,7 +249,7 @@ def inspect(
     """
     from fractions import Fraction
 
-    from bistnet.references import reference_files
+    from bistnet.film.references import reference_files
     from colorbench.inspection.inspect import inspect_films
     from colorbench.runs.store import safe_name, to_json
     from colorbench.watching import ConsoleWatcher
@@ -333,7 +333,7 @@ def ablate(*, cells: str | None, set_: tuple[str, ...], as_json: bool, quiet: bo
       colorbench ablate --budget 800 --cells full,no-btfb,no-msrb --data DATA --out runs/three
       colorbench ablate --grid mine.toml --budget 5m --jobs 2 --data DATA
     """
-    from bistnet.trials import ablate as train_cells
+    from bistnet.ablation.trials import ablate as train_cells
     from colorbench.runs.store import to_json
     from colorbench.watching import ConsoleWatcher
     from reports.ablation import ablation_grid, ablation_record, write_ablation

@@ -19,9 +19,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from bistnet.network import BiSTNet
+from bistnet.network.graph import BiSTNet
+from bistnet.network.settings import Settings, settings_from_dict
 from bistnet.release import recognize
-from bistnet.settings import Settings, settings_from_dict
 from colorbench.errors import UsageError, WeightsError
 from colorbench.nets.checkpoints import load_strict, read_state
 from colorbench.weights.trained_file import package_versions, save_weights

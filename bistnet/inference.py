@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bistnet.fusion import Span
+from bistnet.network.fusion import Span
 from bistnet.options import Options, Precision
 from bistnet.upsampling import reference_size, scale_chroma_up, scale_down, working_size
 from colorbench.color import lab_to_rgb, rgb_to_lab, to_u8
@@ -25,7 +25,7 @@ from colorbench.errors import ColorbenchError
 from colorbench.types import LStar, RgbFrame
 
 if TYPE_CHECKING:
-    from bistnet.network import BiSTNet, Reference
+    from bistnet.network.graph import BiSTNet, Reference
 
 BATCH_CPU, BATCH_GPU = 4, 16
 
@@ -69,7 +69,7 @@ class Colorizer:
     """A network ready to color any number of clips; keeps nothing of a clip.
 
     Args:
-        network: a :class:`bistnet.network.BiSTNet`; moved to ``device``.
+        network: a :class:`bistnet.network.graph.BiSTNet`; moved to ``device``.
         experts: its expert maps; None where its settings use none.
         device: "cpu" or "cuda".
         options: see Options.
@@ -110,7 +110,7 @@ class Colorizer:
         """Colors the frames of spans, in order.
 
         Args:
-            spans: of :func:`bistnet.fusion.spans`, all or some of them, whole or in pieces. One without a reference stays gray.
+            spans: of :func:`bistnet.network.fusion.spans`, some or all, whole or in pieces. Without a reference: gray.
             luminance: frame number to (H, W) float32 L* in [0, 100]; asked once a frame, in order.
             reference: a span's number of a reference to (H, W, 3) uint8 sRGB, of any size.
 

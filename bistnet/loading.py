@@ -9,8 +9,8 @@ import torch
 
 from bistnet.checkpoint import load_checkpoint
 from bistnet.experts import MixedExperts, build_expert
-from bistnet.network import BiSTNet
-from bistnet.settings import ExpertSettings, load_settings, with_overrides
+from bistnet.network.graph import BiSTNet
+from bistnet.network.settings import ExpertSettings, load_settings, with_overrides
 from bistnet.shipped import find_expert, weights_folders
 from colorbench.errors import UsageError, WeightsError
 

@@ -187,7 +187,7 @@ class HarnessColorizer:
         Raises:
             MethodError: no exemplar, or exemplars on one frame.
         """
-        from bistnet.fusion import spans
+        from bistnet.network.fusion import spans
 
         cut = spans(exemplar_frames(clip, exemplars), len(clip))
         frames = self.core.stream(cut, luminance=clip.luminance, reference=lambda number: exemplars[number].rgb)
@@ -219,7 +219,7 @@ def exemplar_frames(clip: GrayClip, exemplars: Sequence[Exemplar]) -> list[int]:
     lost = [number for number, exemplar in enumerate(exemplars) if exemplar.index is None]
     found = [exemplar.index for exemplar in exemplars]
     if lost:
-        from bistnet.placing import match
+        from bistnet.film.placing import match
 
         pictures, names = zip(*((exemplars[number].rgb, exemplars[number].name) for number in lost), strict=True)
         for number, place in zip(lost, match(pictures, names, map(clip.luminance, range(len(clip)))), strict=True):

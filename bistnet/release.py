@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bistnet.refinement import MultiScaleRefinement
-from bistnet.settings import RefinementSettings
+from bistnet.network.refinement import MultiScaleRefinement
+from bistnet.network.settings import RefinementSettings
 from colorbench.nets.checkpoints import load_strict, read_state
 from colorbench.nets.colorvid import RELEASED_NAMES
 

@@ -13,7 +13,7 @@ _EVERY_SECONDS = 10.0
 
 
 class ConsoleWatcher:
-    """Satisfies :class:`bistnet.coloring.Watcher` and :class:`colorbench.training.loop.Watcher`.
+    """Satisfies :class:`bistnet.film.coloring.Watcher` and :class:`colorbench.training.loop.Watcher`.
 
     Args:
         noun: what is counted.

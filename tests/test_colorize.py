@@ -20,12 +20,13 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from bistnet import coloring, shipped, work
-from bistnet.film import join_pieces, write_piece
-from bistnet.fusion import Span
+from bistnet import shipped
+from bistnet.film import coloring, work
+from bistnet.film.output import FilmOutput, FolderOutput
+from bistnet.film.pieces import join_pieces, write_piece
+from bistnet.film.timeline import Look, Timeline, read_timeline
 from bistnet.inference import Colored
-from bistnet.output import FilmOutput, FolderOutput
-from bistnet.timeline import Look, Timeline, read_timeline
+from bistnet.network.fusion import Span
 from cli import main
 from colorbench.color import luma_rec601, luminance, rgb_to_lab
 from colorbench.frames.opening import open_frames, read_image, write_png

@@ -18,12 +18,12 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from bistnet import coloring, work
-from bistnet.film import join_pieces, write_piece
-from bistnet.fusion import Span
+from bistnet.film import coloring, work
+from bistnet.film.output import FolderOutput
+from bistnet.film.pieces import join_pieces, write_piece
+from bistnet.film.timeline import Look, even_timeline
 from bistnet.inference import Colored
-from bistnet.output import FolderOutput
-from bistnet.timeline import Look, even_timeline
+from bistnet.network.fusion import Span
 from cli import main
 from colorbench.color import luma_rec601, rgb_to_lab
 from colorbench.frames.opening import open_frames, read_image, write_png

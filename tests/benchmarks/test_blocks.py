@@ -19,11 +19,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from skimage import data
 from torch import Tensor
 
-from bistnet.ablation import read_grid
-from bistnet.conditions import Condition, make_conditions
+from bistnet.ablation.conditions import Condition, make_conditions
+from bistnet.ablation.grid import read_grid
 from bistnet.loading import build_experts
-from bistnet.losses import bistnet_terms
-from bistnet.network import BiSTNet
+from bistnet.network.graph import BiSTNet
+from bistnet.training.losses import bistnet_terms
 from colorbench.color import rgb_to_lab
 
 ROUNDS = 7

@@ -21,8 +21,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from skimage import data
 from torch import Tensor
 
-from bistnet.features import Embedding
-from bistnet.local import match_locally, positions_of
+from bistnet.network.features import Embedding
+from bistnet.network.local import match_locally, positions_of
 from colorbench.color import rgb_to_lab
 from colorbench.nets.correspondence import Mode, correspond
 from colorbench.nets.encoders import CompactEncoder, Vgg19

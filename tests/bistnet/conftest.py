@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bistnet.task import BistnetTask
+from bistnet.training.task import BistnetTask
 from colorbench.training.recipe import Recipe
 from colorbench.training.trainable import TRAINABLES
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import bistnet.trial
+import bistnet.ablation.trial
 from cli import main
 
 SETTINGS = {
@@ -34,7 +34,7 @@ def small(training_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("COLORBENCH_CACHE", str(training_root / "cache"))
     protocol = tmp_path / "small.toml"
     protocol.write_text('width = 96\nheight = 64\nexemplars = "ends"\nskip_first = 6\nskip_last = 4\n')
-    monkeypatch.setattr(bistnet.trial, "PROTOCOL", str(protocol))
+    monkeypatch.setattr(bistnet.ablation.trial, "PROTOCOL", str(protocol))
     (tmp_path / "mine.toml").write_text(GRID)
     return [
         "--grid", str(tmp_path / "mine.toml"), "--budget", "2", "--data", str(training_root), "--out", str(tmp_path / "grid"),
@@ -65,14 +65,14 @@ def test_a_grid_is_trained_and_the_same_command_only_reads_it(small: list[str], 
 def test_a_failure_is_said_and_is_the_exit_code(small: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from colorbench.errors import ColorbenchError
 
-    train = bistnet.trial.train_trial
+    train = bistnet.ablation.trial.train_trial
 
-    def fail(trial: bistnet.trial.Trial, *arguments: object, **options: object) -> object:
+    def fail(trial: bistnet.ablation.trial.Trial, *arguments: object, **options: object) -> object:
         if trial.cell == "average":
             raise ColorbenchError("loss is nan at step 1")
         return train(trial, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bistnet.trial, "train_trial", fail)
+    monkeypatch.setattr(bistnet.ablation.trial, "train_trial", fail)
     result = give(*small, "--quiet")
     assert result.exit_code == 1
     assert "colorbench: average@0 failed, the same command tries it again: loss is nan at step 1" in result.stderr

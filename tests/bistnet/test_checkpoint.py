@@ -17,8 +17,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from bistnet.checkpoint import Card, load_checkpoint, read_card, save_checkpoint
-from bistnet.network import BiSTNet
-from bistnet.settings import Settings, load_settings, with_overrides
+from bistnet.network.graph import BiSTNet
+from bistnet.network.settings import Settings, load_settings, with_overrides
 from colorbench.errors import ColorbenchError, StoreError, UsageError, WeightsError
 from colorbench.weights.trained_file import save_weights
 
@@ -43,7 +43,7 @@ def card_of(network: BiSTNet) -> Card:
         settings=network.settings,
         trained=True,
         data=("bsds500:train", "davis"),
-        command=("python", "-m", "bistnet.training", "--seed", "3"),
+        command=("python", "-m", "bistnet.training.trainables", "--seed", "3"),
         seed=3,
         commit="0123abc",
         scores={"psnr": 31.25},

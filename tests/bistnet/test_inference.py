@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bistnet.fusion import Span, spans
 from bistnet.inference import Colored, Colorizer
-from bistnet.network import BiSTNet, Embedded, Reference
+from bistnet.network.fusion import Span, spans
+from bistnet.network.graph import BiSTNet, Embedded, Reference
+from bistnet.network.settings import settings_from_dict, with_overrides
 from bistnet.options import Options, Precision
-from bistnet.settings import settings_from_dict, with_overrides
 from bistnet.upsampling import scale_chroma_up, scale_down
 from colorbench.errors import ColorbenchError, UsageError
 from colorbench.types import LStar, RgbFrame
@@ -318,11 +318,11 @@ def test_a_gpu_colors_as_a_cpu_does(precision: Precision, most: int) -> None:
 
 MEMORY = """
 import sys, numpy as np, torch
-from bistnet.fusion import spans
+from bistnet.network.fusion import spans
 from bistnet.inference import Colorizer
-from bistnet.network import BiSTNet, Embedded
+from bistnet.network.graph import BiSTNet, Embedded
 from bistnet.options import Options
-from bistnet.settings import load_settings, with_overrides
+from bistnet.network.settings import load_settings, with_overrides
 count = int(sys.argv[1])
 settings = with_overrides(load_settings("compact"), {"experts.semantic": "none", "experts.edges": "none"})
 core = Colorizer(BiSTNet(settings), options=Options(batch=2, long_side=192))

@@ -17,8 +17,8 @@ from bistnet import method as module
 from bistnet import shipped
 from bistnet.checkpoint import Card, save_checkpoint
 from bistnet.method import METHODS, Bistnet, OwnBistnet
-from bistnet.network import BiSTNet
-from bistnet.settings import settings_from_dict
+from bistnet.network.graph import BiSTNet
+from bistnet.network.settings import settings_from_dict
 from colorbench.color import luminance, merge_luminance
 from colorbench.errors import ColorbenchError, MethodError, UsageError
 from colorbench.files.digest import file_digest

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from bistnet.experts import NAMES
-from bistnet.settings import (
+from bistnet.network.settings import (
     CLASSES,
     ExpertSettings,
     Settings,

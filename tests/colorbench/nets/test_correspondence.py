@@ -14,7 +14,7 @@ from skimage import data
 from torch import Tensor
 from torch.nn.attention import SDPBackend
 
-from bistnet.features import Embedding
+from bistnet.network.features import Embedding
 from colorbench.color import rgb_to_lab
 from colorbench.errors import UnknownNameError, UsageError
 from colorbench.nets import correspondence, scores

@@ -1,0 +1,1 @@
+"""Films: shots, references, coloring, encoding."""

@@ -1,0 +1,1 @@
+"""The graph of BiSTNet and its settings."""

@@ -1,0 +1,279 @@
+"""BiSTNet: what is connected to what. The parts are in features, correspondence, fusion and refinement.
+
+    luminance -> encoder -> embedding --+-> correspond (forward reference)  --+
+                                        +-> correspond (backward reference) --+-> fuse -> refine <- luminance, expert maps
+
+How ours differs from the paper: only a* and b* of the references are warped (eq. 2 warps RGB), at 1/4 of the frame's size (a
+setting), and fused there, then enlarged bilinearly. Both sides are embedded from luminance alone, as in the release; so
+a reference and the frame it was taken from have one embedding. The refinement may also see the similarity maps, which the paper's
+does not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+from torch import Tensor, nn
+
+from bistnet.network.features import FLOOR, Embedding, PositionCode, joined, luminance_patches
+from bistnet.network.fusion import fuse
+from bistnet.network.local import match_locally, positions_of
+from bistnet.network.refinement import BOUND, Scales, make_refinement
+from bistnet.network.settings import RefinementSettings, Settings
+from colorbench.errors import UsageError
+from colorbench.nets.correspondence import Match, correspond
+from colorbench.nets.encoders import CompactEncoder, Vgg19
+
+_FINE = 4
+"""Pixels between two positions of the embedding that is matched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What of a picture is matched."""
+
+    coarse: Tensor
+    """(N, D, h, w), unit norm over D, at the stride of the settings; with a position code where they have one."""
+    fine: Tensor | None
+    """(N, D', h', w'), unit norm, at 1/4 of the size; None where nothing is matched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A color picture, ready to be matched. Made once a clip by :meth:`BiSTNet.encode_reference`.
+
+    All of one batch: 1, or N where each frame of a batch has its own reference.
+    """
+
+    embedded: Embedded
+    ab: Tensor
+    """(N, 2, h, w), the reference's chroma averaged down to the coarse embedding's size."""
+    fine_ab: Tensor | None
+    """(N, 2, h', w'), down to the fine one's; None without."""
+
+    def repeated(self, count: int) -> Reference:
+        """Each of a batch's references ``count`` times in a row, for as many frames of each."""
+
+        def repeat(maps: Tensor | None) -> Tensor | None:
+            return None if maps is None else maps.repeat_interleave(count, dim=0)
+
+        embedded = Embedded(self.embedded.coarse.repeat_interleave(count, dim=0), repeat(self.embedded.fine))
+        return Reference(embedded, self.ab.repeat_interleave(count, dim=0), repeat(self.fine_ab))
+
+
+@dataclass(frozen=True, slots=True)
+class Coloring:
+    """What the network says of frames."""
+
+    scales: Scales
+    """ab at 1/4, 1/2 and full size: (N, 2, ceil(H / 4), ceil(W / 4)), (N, 2, ceil(H / 2), ceil(W / 2)), (N, 2, H, W)."""
+    color_map: Tensor
+    """(N, 2, H, W), the fused map p_t, enlarged: what the refinement begins with."""
+
+
+class BiSTNet(nn.Module):
+    """The whole network. Settings decide the graph; every ablation is a setting.
+
+    On a CPU ``network.to(memory_format=torch.channels_last)`` saves about a tenth of the time.
+
+    Args:
+        settings: see :mod:`bistnet.network.settings`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        features = settings.features
+        self.encoder: Vgg19 | CompactEncoder = Vgg19() if features.encoder == "vgg19" else CompactEncoder(features.width)
+        self.embedding = Embedding(self.encoder.channels, features.embedding)
+        self.position = PositionCode(features.positions) if features.positions else None
+        self.refinement = make_refinement(input_channels(settings), settings.refinement)
+        self.multiple = math.lcm(self.refinement.multiple, self.encoder.multiple, settings.match.stride)
+        """Frames are padded to multiples of this."""
+
+    def encode_reference(self, l_star: Tensor, ab: Tensor) -> Reference:
+        """Embeds a reference.
+
+        Args:
+            l_star: (1, 1, H, W) in [0, 100]; or (N, 1, H, W), one reference for each frame of a batch.
+            ab: (1, 2, H, W) or (N, 2, H, W), CIE units.
+
+        Returns:
+            A reference of ceil(H / stride) x ceil(W / stride) positions; padding is never matched.
+
+        Raises:
+            UsageError: the shapes are something else.
+        """
+        _check_frames(l_star, "a reference's luminance")
+        count, _, height, width = l_star.shape
+        _check_shape(ab, (count, 2, height, width), "a reference's chroma")
+        stride = self.settings.match.stride
+        embedded = self._embed(_pad(l_star, self.multiple))
+        fine = None if embedded.fine is None else _crop(embedded.fine, height, width, _FINE).contiguous()
+        coarse = _crop(embedded.coarse, height, width, stride).contiguous()
+        return Reference(
+            embedded=Embedded(coarse, fine),
+            ab=F.avg_pool2d(_pad(ab, stride), stride),
+            fine_ab=None if fine is None else F.avg_pool2d(_pad(ab, _FINE), _FINE),
+        )
+
+    def forward(
+        self,
+        l_star: Tensor,
+        forward_reference: Reference,
+        backward_reference: Reference | None,
+        position: Tensor,
+        experts: Tensor | None = None,
+    ) -> Scales:
+        """Colors frames: the scales of :meth:`color`."""
+        return self.color(l_star, forward_reference, backward_reference, position, experts).scales
+
+    def color(
+        self,
+        l_star: Tensor,
+        forward_reference: Reference,
+        backward_reference: Reference | None,
+        position: Tensor,
+        experts: Tensor | None = None,
+    ) -> Coloring:
+        """Colors frames.
+
+        Args:
+            l_star: (N, 1, H, W) in [0, 100], any size.
+            forward_reference: the picture at position 0; need not be of the frames' size.
+            backward_reference: the picture at position 1; None: the forward one stands for both, so eq. 3 passes its warp alone.
+            position: (N,) in [0, 1], t / (N - 1) between the two references.
+            experts: (N, C, H, W) in [0, 1], semantic maps before edges; None where the settings use none.
+
+        Raises:
+            UsageError: a shape is something else, or there are experts or references that the settings do not use.
+        """
+        self._check(l_star, backward_reference, position, experts)
+        height, width = l_star.shape[-2:]
+        frames = _pad(l_star, self.multiple)  # (N, 1, H', W')
+        query = self._embed(frames)
+        first = self._match(query, forward_reference)
+        second = None if backward_reference is None else self._match(query, backward_reference)
+        fused = fuse(first, second, position, form=self.settings.fusion.form)  # (N, 2, h, w)
+        color_map = _enlarge(fused, frames)  # (N, 2, H', W')
+        inputs = [(frames - 50.0) / 50.0, color_map / BOUND]
+        matches = (first, second or first)[: self.settings.fusion.references]
+        if self.settings.refinement.similarity:
+            inputs += [_enlarge(match.similarity, frames) for match in matches]
+        if self.settings.refinement.warped:
+            inputs += [_enlarge(match.values, frames) / BOUND for match in matches]
+        if experts is not None:
+            inputs.append(_pad(experts, self.multiple))
+        joint = torch.cat(inputs, dim=1).contiguous(memory_format=torch.channels_last)  # in which its means and layers are quick
+        quarter, half, full = self.refinement(joint, color_map)
+        scales = _crop(quarter, height, width, 4), _crop(half, height, width, 2), _crop(full, height, width, 1)
+        return Coloring(scales, _crop(color_map, height, width, 1))
+
+    def _embed(self, frames: Tensor) -> Embedded:
+        """(N, 1, H, W) L* -> unit vectors at H / stride and, where the settings match again, at H / 4."""
+        levels = self.encoder((frames / 100.0).expand(-1, 3, -1, -1))
+        fine: Tensor = self.embedding(levels)  # (N, D, H / 4, W / 4)
+        coarse = fine
+        if self.settings.match.stride == 8:
+            coarse = F.normalize(F.avg_pool2d(fine, 2), dim=1, eps=FLOOR)  # (N, D, H / 8, W / 8)
+        if share := self.settings.features.patches:
+            coarse = joined(coarse, luminance_patches(frames, cell=self.settings.match.stride), share)
+        if self.position is not None:
+            coarse = self.position.join(coarse)
+        return Embedded(coarse, fine if self.settings.match.radius else None)
+
+    def _match(self, query: Embedded, reference: Reference) -> Match:
+        """What a reference brings: over all of it, then, where the settings say so, again around what was found."""
+        match, key, values = self.settings.match, reference.embedded, reference.ab
+        if query.fine is None or key.fine is None or reference.fine_ab is None:
+            return correspond(query.coarse, key.coarse, values, temperature=match.temperature, mode=match.mode)
+        places = positions_of(values).expand(len(values), -1, -1, -1)
+        placed = torch.cat((values, places.to(values.dtype)), dim=1)  # colors, x and y are carried alike
+        found = correspond(query.coarse, key.coarse, placed, temperature=match.temperature, mode=match.mode)
+        where = _enlarge(found.values[:, 2:], query.fine)  # (N, 2, H / 4, W / 4)
+        return match_locally(query.fine, key.fine, reference.fine_ab, where, radius=match.radius, temperature=match.temperature)
+
+    def _check(self, l_star: Tensor, backward: Reference | None, position: Tensor, experts: Tensor | None) -> None:
+        _check_frames(l_star, "the frames' luminance")
+        count, _, height, width = l_star.shape
+        _check_shape(position, (count,), "position")
+        if backward is not None and self.settings.fusion.references == 1:
+            raise UsageError(
+                "a backward reference, given to a network of fusion.references = 1",
+                wanted="None",
+                remedy="pass None, or take a network of two references",
+            )
+        channels = self.settings.experts.channels
+        if experts is None and channels:
+            used = self.settings.experts
+            raise UsageError(
+                f"no expert maps, but the settings use semantic {used.semantic!r} and edges {used.edges!r}",
+                wanted=f"({count}, {channels}, {height}, {width}) in [0, 1]",
+                remedy="pass them, semantic before edges; or take a network without experts",
+            )
+        if experts is not None:
+            _check_shape(experts, (count, channels, height, width), "the expert maps")
+
+
+def input_channels(settings: Settings) -> int:
+    """Channels of the refinement's input: luminance, fused ab, then what the settings add.
+
+    >>> from bistnet.network.settings import load_settings
+    >>> input_channels(load_settings("paper"))  # 1 + 2 + 19 + 1
+    23
+    """
+    refinement, references = settings.refinement, settings.fusion.references
+    return 3 + references * (refinement.similarity + 2 * refinement.warped) + settings.experts.channels
+
+
+def with_one_reference(network: BiSTNet) -> BiSTNet:
+    """A network of ``fusion.references = 1`` that does what one of two does when it is given no backward reference.
+
+    The forward match then stands in both matches' channels, so the weights of either are added.
+    """
+    settings = replace(network.settings, fusion=replace(network.settings.fusion, references=1))
+    single = BiSTNet(settings)
+    own = single.state_dict()
+    state = {
+        key: weight if weight.shape == own[key].shape else _added(weight, settings.refinement)
+        for key, weight in network.state_dict().items()
+    }
+    single.load_state_dict(state)
+    return single
+
+
+def _added(weight: Tensor, refinement: RefinementSettings) -> Tensor:
+    """A layer on the refinement's input, (N, C, ., .), with the second match's channels added to the first's."""
+    parts, at = [weight[:, :3]], 3
+    for width in (1,) * refinement.similarity + (2,) * refinement.warped:
+        parts.append(weight[:, at : at + width] + weight[:, at + width : at + 2 * width])
+        at += 2 * width
+    return torch.cat((*parts, weight[:, at:]), dim=1)
+
+
+def _enlarge(maps: Tensor, to: Tensor) -> Tensor:
+    """(N, C, h, w) -> (N, C, H, W) of ``to``, bilinear."""
+    return F.interpolate(maps, to.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _pad(x: Tensor, multiple: int) -> Tensor:
+    """Replicates the last row and column until both sides are multiples."""
+    bottom, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
+    return F.pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
+
+
+def _crop(x: Tensor, height: int, width: int, scale: int) -> Tensor:
+    return x[..., : -(-height // scale), : -(-width // scale)]
+
+
+def _check_frames(l_star: Tensor, what: str) -> None:
+    if l_star.dim() != 4 or l_star.shape[1] != 1 or not l_star.numel():
+        raise UsageError(f"{what} has shape {tuple(l_star.shape)}", wanted="(N, 1, H, W)", remedy="L* alone, channels second")
+
+
+def _check_shape(x: Tensor, wanted: tuple[int, ...], what: str) -> None:
+    if tuple(x.shape) != wanted:
+        raise UsageError(f"{what} has shape {tuple(x.shape)}", wanted=f"{wanted}", remedy="give each frame its own, of its size")

@@ -1,0 +1,1 @@
+"""The network blended with optical flow. Not in the paper."""
