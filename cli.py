@@ -253,7 +253,7 @@ def inspect(
     from colorbench.inspection.inspect import inspect_films
     from colorbench.runs.store import safe_name, to_json
     from colorbench.watching import ConsoleWatcher
-    from reports.inspection import inspection_record, print_inspection, write_inspection
+    from reports.console.inspection import inspection_record, print_inspection, write_inspection
 
     films = [(label or Path(path).name, Path(path)) for label, _, path in map(_split_label, colored)]
     with ConsoleWatcher(noun="frames", quiet=quiet) as watcher:
@@ -337,7 +337,7 @@ def ablate(*, cells: str | None, set_: tuple[str, ...], as_json: bool, quiet: bo
     from colorbench.runs.store import to_json
     from colorbench.watching import ConsoleWatcher
     from reports.ablation import ablation_grid, ablation_record, write_ablation
-    from reports.terminal_table import print_grid
+    from reports.tables.terminal_table import print_grid
 
     with ConsoleWatcher(noun="steps", quiet=quiet) as watcher:
         ablated = train_cells(cells=_names(cells), overrides=_pairs(set_), watcher=watcher, **options)
@@ -387,7 +387,7 @@ def gate(
     """
     from colorbench.config import parse_pairs
     from colorbench.results.gate_command import check, describe_written, update_baseline
-    from reports.gate_output import print_gate
+    from reports.console.gate_output import print_gate
 
     given = {
         "tolerance": parse_pairs(tolerance, flag="--tolerance"),
@@ -432,7 +432,7 @@ def report(
     """
     from colorbench.results.reading import read_results
     from colorbench.runs.store import to_json
-    from reports.report import parse_formats, write_report
+    from reports.formats import parse_formats, write_report
 
     wanted, results = parse_formats(formats), read_results(folder)
     results = results.only(_names(methods)) if methods else results
@@ -464,7 +464,7 @@ def bundle(*, folder: Path, out: Path | None, as_json: bool) -> None:
       colorbench bundle runs/davis --out davis.zip
     """
     from colorbench.results.bundle import write_bundle
-    from reports.bundle_listing import bundle_lines, bundle_record
+    from reports.console.bundle_listing import bundle_lines, bundle_record
     from reports.documents import documents
 
     made = write_bundle(folder, out or folder / "bundle.zip", tables=documents)
@@ -486,7 +486,7 @@ def verify(*, path: Path, as_json: bool) -> None:
       colorbench verify davis.zip
     """
     from colorbench.results.bundle import verify_bundle
-    from reports.bundle_listing import bundle_record, verdict_lines
+    from reports.console.bundle_listing import bundle_record, verdict_lines
     from reports.documents import documents
 
     seen = verify_bundle(path, tables=documents)
@@ -500,7 +500,7 @@ def verify(*, path: Path, as_json: bool) -> None:
 def methods(*, as_json: bool) -> None:
     """List the methods, their variants, and what keeps them from running here."""
     from colorbench.listing import list_methods
-    from reports.listings import method_lines, with_published
+    from reports.console.listings import method_lines, with_published
 
     _print_listing(with_published(list_methods()), method_lines, as_json=as_json)
 
@@ -510,7 +510,7 @@ def methods(*, as_json: bool) -> None:
 def metrics(*, as_json: bool) -> None:
     """List the metrics and what keeps them from being computed here."""
     from colorbench.listing import list_metrics
-    from reports.listings import metric_lines
+    from reports.console.listings import metric_lines
 
     _print_listing(list_metrics(), metric_lines, as_json=as_json)
 
@@ -520,7 +520,7 @@ def metrics(*, as_json: bool) -> None:
 def protocols(*, as_json: bool) -> None:
     """List the protocol presets with their signatures."""
     from colorbench.listing import list_protocols
-    from reports.listings import protocol_lines
+    from reports.console.listings import protocol_lines
 
     _print_listing(list_protocols(), protocol_lines, as_json=as_json)
 
@@ -530,7 +530,7 @@ def protocols(*, as_json: bool) -> None:
 def datasets(*, as_json: bool) -> None:
     """List the datasets, what is missing of them here, and the command that gets it."""
     from colorbench.listing import list_datasets
-    from reports.listings import dataset_lines
+    from reports.console.listings import dataset_lines
 
     _print_listing(list_datasets(), dataset_lines, as_json=as_json)
 
@@ -542,7 +542,7 @@ def weights(context: click.Context, *, as_json: bool) -> None:
     """List the official weights: here, missing or damaged. They are fetched on request only."""
     if context.invoked_subcommand is None:
         from colorbench.weights.official import list_weights
-        from reports.weights_listing import weights_lines
+        from reports.console.weights_listing import weights_lines
 
         _print_listing(list_weights(), weights_lines, as_json=as_json)
 
@@ -564,7 +564,7 @@ def fetch_weights(*, names: tuple[str, ...], as_json: bool, quiet: bool) -> None
     from colorbench.weights.download_progress import ConsoleDownloads
     from colorbench.weights.fetching import fetch_weights as fetch
     from colorbench.weights.official import describe_state
-    from reports.weights_listing import weights_lines
+    from reports.console.weights_listing import weights_lines
 
     with ConsoleDownloads(quiet=quiet) as watcher:
         states = fetch(names, watcher=watcher)
@@ -584,7 +584,7 @@ def add_weights(*, name: str, file: Path, as_json: bool) -> None:
     """
     from colorbench.weights.fetching import add_weights as add
     from colorbench.weights.official import describe_state
-    from reports.weights_listing import weights_lines
+    from reports.console.weights_listing import weights_lines
 
     _print_listing([describe_state(add(name, file))], weights_lines, as_json=as_json)
 
@@ -606,8 +606,8 @@ def compare(*, first: str, second: str, as_json: bool) -> None:
     from colorbench.results.compare import compare as contrast
     from colorbench.results.compare import find_pairs
     from colorbench.runs.store import to_json
-    from reports.comparison import comparison_grid, comparison_record
-    from reports.terminal_table import print_grid
+    from reports.tables.comparison import comparison_grid, comparison_record
+    from reports.tables.terminal_table import print_grid
 
     contrasts = contrast(find_pairs(first, second))
     if as_json:
@@ -619,7 +619,7 @@ def compare(*, first: str, second: str, as_json: bool) -> None:
 def _run_and_print(spec: RunSpec, *, as_json: bool, quiet: bool) -> None:
     from colorbench.api import run_spec
     from colorbench.runs.progress import ConsoleProgress
-    from reports.run_output import print_result
+    from reports.console.run_output import print_result
 
     with ConsoleProgress(quiet=quiet) as progress:
         result = run_spec(spec, progress=progress)

@@ -22,13 +22,13 @@ from colorbench.results.ablation_table import AblationRow, AblationTable, Versus
 from colorbench.results.statistics import ALPHA, LEVEL, smallest_p
 from colorbench.results.summary import TRUTH, Pooled, Row, Summary
 from colorbench.types import MetricCard
-from reports.ablation_strips import write_cell_strips
-from reports.csv_table import csv_table
 from reports.figures import write_differences, write_figures
-from reports.grid import ARROWS, DASH, DIFFERS, Cell, Column, Grid, format_value
-from reports.labels import shown
-from reports.latex import latex
-from reports.markdown import markdown
+from reports.pictures.ablation_strips import write_cell_strips
+from reports.pictures.labels import shown
+from reports.tables.cells import ARROWS, DASH, DIFFERS, Cell, Column, Grid, format_value
+from reports.tables.csv_table import csv_table
+from reports.tables.latex import latex
+from reports.tables.markdown import markdown
 
 PAIRED = ("psnr", "cdc")
 """Metrics of Table 2."""

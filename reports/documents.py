@@ -10,7 +10,7 @@ import pandas as pd
 from colorbench.results.reading import Results
 from colorbench.results.summary import clip_scores, frame_scores, summarize
 from reports.figures import figure_data
-from reports.tables import FORMATS, table_texts
+from reports.tables.run_table import FORMATS, table_texts
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What begins a formula in a spreadsheet."""

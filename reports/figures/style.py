@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 
 from colorbench.results.reading import Results
 from colorbench.types import MetricCard
-from reports.labels import shown
+from reports.pictures.labels import shown
 
 WIDTH = 3.15
 """Inches: 8 cm, a column of a paper."""

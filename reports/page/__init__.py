@@ -23,13 +23,14 @@ from colorbench.results.reading import Results
 from colorbench.results.summary import RIVALS, summarize
 from colorbench.runs.store import to_json
 from reports.figures import drawings
-from reports.grid import format_value, make_grid
-from reports.labels import shown
 from reports.page.clip_view import view_clip
 from reports.page.pictures import MOST_DISTANCE, map_colors
 from reports.page.tables import FRAME, metric_grid
-from reports.published import load_published
-from reports.worst_frames import leading_metric, worst_frames
+from reports.pictures.labels import shown
+from reports.pictures.worst_frames import leading_metric, worst_frames
+from reports.tables.cells import format_value
+from reports.tables.grid import make_grid
+from reports.tables.published import load_published
 
 FRAMES = 12
 """Pictures of a clip, spread evenly, besides the worst frames."""
@@ -98,11 +99,11 @@ def _html(results: Results, page: Path, *, frames: int | None) -> str:
     worst = worst_frames(results)
     clips = [view_clip(results, clip, page, columns=columns, most=frames, worst=worst) for clip in results.clips]
     labels = [method.label for method in results.methods]
-    templates = files("reports") / "templates"
+    templates = files("reports.page") / "templates"
     style, *scripts = (templates.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page_curves.js", "page.js"))
     script = "".join(scripts)
     environment = Environment(
-        loader=PackageLoader("reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("reports.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["shown"] = partial(shown, most=LONGEST_NAME)
     environment.policies["json.dumps_function"] = lambda value, **_: to_json(value)

@@ -10,10 +10,10 @@ from typing import Any
 from colorbench.results.reading import ClipFacts, Results
 from colorbench.results.summary import RIVALS
 from colorbench.types import MetricCard
-from reports.grid import Column, Grid
 from reports.page.pictures import TRUTH_ROW, ClipPictures, slug, write_pictures
 from reports.page.tables import clip_grid, truth_score
-from reports.worst_frames import WorstFrame
+from reports.pictures.worst_frames import WorstFrame
+from reports.tables.cells import Column, Grid
 
 _SPARE_DIGITS = 3
 """Of a frame's value beyond those that are printed, so that rounding it once more does no harm."""

@@ -24,7 +24,7 @@ from colorbench.frames.opening import FrameSource, open_frames
 from colorbench.results.reading import Results
 from colorbench.runs.store import frames_path
 from colorbench.types import RgbFrame
-from reports.clip_frames import Panel, open_clip, saved_labels
+from reports.pictures.clip_frames import Panel, open_clip, saved_labels
 
 MOST_DISTANCE = 40.0
 """Where the scale of differences ends, in units of a* and b*. The same for all clips and runs, so that maps may be compared."""

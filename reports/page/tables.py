@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from colorbench.results.reading import MethodFacts, Results
 from colorbench.results.summary import RIVALS, TRUTH, unit_score
 from colorbench.types import MetricCard, Score
-from reports.grid import Cell, Column, Grid, format_value, ranks
+from reports.tables.cells import Cell, Column, Grid, format_value, ranks
 
 FRAME = "frame:"
 """Begins the key of a column that holds a metric's value of the frame shown; empty until one is."""

@@ -22,7 +22,7 @@ from colorbench.results.reading import ClipFacts, Results, read_results
 from colorbench.runs.store import Store, digest, unit_key
 from colorbench.types import Score
 from reports.documents import documents
-from reports.report import write_report
+from reports.formats import write_report
 
 STORE = Path(__file__).resolve().parents[1] / "reports" / "store"
 CLIPS, METHODS, FRAMES = 30, 14, 80

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -41,6 +44,7 @@ ALLOWED_PACKAGES = {
 }
 
 
+@cache
 def sources() -> list[Path]:
     packages = ("colorbench", "baselines", "bistnet", "reports")
     return [ROOT / "cli.py", *(path for package in packages for path in sorted((ROOT / package).rglob("*.py")))]
@@ -51,9 +55,13 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def project_imports(path: Path) -> set[str]:
-    known = {module_name(source) for source in sources()}
-    return {name for name in imports_of(path) if name in known}
+@cache
+def known_modules() -> frozenset[str]:
+    return frozenset(module_name(source) for source in sources())
+
+
+def project_imports(path: Path) -> frozenset[str]:
+    return imports_of(path) & known_modules()
 
 
 @pytest.mark.parametrize("path", sources(), ids=module_name)
@@ -63,62 +71,9 @@ def test_packages_import_only_what_their_layer_allows(path: Path) -> None:
     assert used <= ALLOWED_PACKAGES[package] | {package}
 
 
-MOVING = {
-    "colorbench.weights.manifest": "weights",
-    "colorbench.weights.pins": "weights",
-    "colorbench.weights.web_page": "weights",
-    "colorbench.weights.verification": "weights",
-    "colorbench.weights.answers": "weights",
-    "colorbench.weights.downloads": "weights",
-    "colorbench.weights.fetching": "weights",
-    "colorbench.weights.download_progress": "weights",
-    "colorbench.weights.trained_file": "weights",
-    "colorbench.weights.backbones": "weights",
-    "colorbench.weights.network_method": "weights",
-    "colorbench.flow.carrying": "flow",
-    "colorbench.flow.filling": "flow",
-    "colorbench.flow.optical_flow": "flow",
-    "colorbench.scoring.truth_memo": "scoring",
-    "colorbench.scoring.median": "scoring",
-    "colorbench.scoring.luminance": "scoring",
-    "colorbench.scoring.triton_kernels": "scoring",
-    "colorbench.scoring.fused": "scoring",
-    "colorbench.scoring.gpu_pass": "scoring",
-    "colorbench.scoring.frame_checks": "scoring",
-    "colorbench.runs.engines.bench": "runs",
-    "colorbench.runs.engines.cluster": "runs",
-    "colorbench.runs.engines.contract": "runs",
-    "colorbench.runs.engines.in_process": "runs",
-    "colorbench.runs.engines.local": "runs",
-    "colorbench.runs.engines.node": "runs",
-    "colorbench.runs.engines.processes": "runs",
-    "colorbench.runs.engines.worker": "runs",
-    "colorbench.runs.plan": "runs",
-    "colorbench.runs.planned_method": "runs",
-    "colorbench.runs.unit": "runs",
-    "colorbench.runs.runner": "runs",
-    "colorbench.runs.ledger": "runs",
-    "colorbench.runs.store": "runs",
-    "colorbench.runs.run_folder": "runs",
-    "colorbench.runs.remote": "runs",
-    "colorbench.runs.keeping": "runs",
-    "colorbench.runs.provenance": "runs",
-    "colorbench.runs.determinism": "runs",
-    "colorbench.runs.progress": "runs",
-    "colorbench.results.summary": "results",
-    "colorbench.results.statistics": "results",
-    "colorbench.results.compare": "results",
-    "colorbench.results.gate": "results",
-    "colorbench.results.gate_baseline": "results",
-    "colorbench.results.gate_command": "results",
-    "colorbench.results.ablation": "results",
-    "colorbench.results.ablation_table": "results",
-    "colorbench.results.bundle": "results",
-}
-
-
 def room(name: str) -> str:
-    return MOVING.get(name, name.split(".")[1] if "." in name else "")
+    """The folder or module of a package that a module lies in; of a package's own face, nothing."""
+    return name.split(".")[1] if "." in name else ""
 
 
 @pytest.mark.parametrize("path", [path for path in sources() if module_name(path).startswith("colorbench.")], ids=module_name)
@@ -127,6 +82,26 @@ def test_rooms_of_the_harness_import_downwards_only(path: Path) -> None:
     assert room(name) in FLOORS, f"give {room(name)} its place in ROOMS"
     for imported in project_imports(path) - {"colorbench"}:
         assert FLOORS[room(imported)] <= FLOORS[room(name)], f"{name} imports {imported}, which lies above it"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    TopologicalSorter({module_name(path): project_imports(path) - {module_name(path)} for path in sources()}).prepare()
+
+
+@pytest.mark.parametrize("package", ["colorbench", "bistnet", "reports"])
+def test_no_rooms_import_each_other_in_a_circle(package: str) -> None:
+    arrows: dict[str, set[str]] = {}
+    for path in (path for path in sources() if module_name(path).startswith(f"{package}.")):
+        own = room(module_name(path))
+        inside = {room(name) for name in project_imports(path) if name.startswith(f"{package}.")}
+        arrows.setdefault(own, set()).update(inside - {own})
+    TopologicalSorter(arrows).prepare()
+
+
+def test_every_room_says_what_it_is_for() -> None:
+    for path in sources():
+        if path.name == "__init__.py":
+            assert ast.get_docstring(ast.parse(path.read_bytes())), path
 
 
 def test_reports_compute_no_metric() -> None:

@@ -21,10 +21,10 @@ from colorbench.results.statistics import Interval
 from colorbench.runs.store import Store, UnitRecord, to_json, unit_key
 from colorbench.types import Direction, MetricCard, Score
 from reports.ablation import ablation_record, write_ablation
-from reports.ablation_strips import montage
 from reports.figures.differences import differences
 from reports.figures.drawing import write_drawing
-from reports.grid import DASH
+from reports.pictures.ablation_strips import montage
+from reports.tables.cells import DASH
 
 ROOT = Path(__file__).resolve().parents[2]
 

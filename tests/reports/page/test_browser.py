@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from colorbench.types import RgbFrame
-from reports.grid import DASH
+from reports.tables.cells import DASH
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Locator, Page

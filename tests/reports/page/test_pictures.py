@@ -17,7 +17,6 @@ from colorbench.frames.opening import read_image, write_video
 from colorbench.results.reading import Results, read_results
 from colorbench.runs.store import frames_path
 from colorbench.types import RgbFrame
-from reports.clip_frames import Panel, open_clip
 from reports.page.pictures import (
     MOST_DISTANCE,
     TRUTH_ROW,
@@ -28,6 +27,7 @@ from reports.page.pictures import (
     slug,
     write_pictures,
 )
+from reports.pictures.clip_frames import Panel, open_clip
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from colorbench.results.reading import Results, read_results
-from reports.grid import DASH, Column
 from reports.page.tables import FRAME, clip_grid, metric_grid
+from reports.tables.cells import DASH, Column
 
 METRICS = ("psnr", "ssim", "cdc", "colorfulness")
 COLUMNS = {name: Column(name, name.upper()) for name in METRICS}

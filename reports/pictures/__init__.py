@@ -1,0 +1,1 @@
+"""What is drawn of frames: strips, films, worst frames."""

@@ -1,0 +1,1 @@
+"""A grid of cells and every format that it is written in."""
