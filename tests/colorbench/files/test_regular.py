@@ -59,8 +59,8 @@ def test_a_file_of_more_than_the_most_is_refused(tmp_path: Path) -> None:
 
 def test_refusing_leaves_no_descriptor_open(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(8):
         with pytest.raises(OSError, match="FIFO"):
             open_regular(tmp_path / "fifo")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
