@@ -92,8 +92,18 @@ def _compare(
 
 @_compiled
 def _difference(
-    l1s: _Row, a1s: _Row, b1s: _Row, l2s: _Row, a2s: _Row, b2s: _Row,
-    lightness: _Row, chroma: _Row, hue: _Row, cosine: _Row, sine: _Row, means: _Row,
+    l1s: _Row,
+    a1s: _Row,
+    b1s: _Row,
+    l2s: _Row,
+    a2s: _Row,
+    b2s: _Row,
+    lightness: _Row,
+    chroma: _Row,
+    hue: _Row,
+    cosine: _Row,
+    sine: _Row,
+    means: _Row,
 ) -> None:
     """Weighted differences of lightness and chroma, the hue's unweighted, the mean hue's direction, the mean chroma."""
     limit = 25.0**7
@@ -143,9 +153,7 @@ def _rotate(table: _Row, cosine: _Row, sine: _Row, rotation: _Row) -> None:
 
 
 @_compiled
-def _weigh(
-    lightness: _Row, chroma: _Row, hues: _Row, cosine: _Row, sine: _Row, rotation: _Row, means: _Row, found: _Row
-) -> None:
+def _weigh(lightness: _Row, chroma: _Row, hues: _Row, cosine: _Row, sine: _Row, rotation: _Row, means: _Row, found: _Row) -> None:
     """The hue's weight, and all terms together."""
     sin6, cos6 = math.sin(math.radians(6.0)), math.cos(math.radians(6.0))
     sin30, cos30 = math.sin(math.radians(30.0)), math.cos(math.radians(30.0))
