@@ -31,7 +31,7 @@ runs
 results
 training
 film inspection
-config api listing watching
+config api listing watching commands
 """
 FLOORS = {room: floor for floor, rooms in enumerate(ROOMS.split("\n")) for room in rooms.split()}
 

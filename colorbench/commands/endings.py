@@ -1,0 +1,26 @@
+"""How commands end: what goes wrong becomes one message and an exit code."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import click
+
+from colorbench.errors import EXIT_INTERRUPTED, ColorbenchError
+
+
+class CommandGroup(click.Group):
+    """Turns what goes wrong into one message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ColorbenchError as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            click.echo(f"colorbench: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("colorbench: interrupted; what was finished is kept, the same command goes on from here", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
