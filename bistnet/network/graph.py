@@ -72,6 +72,9 @@ class Coloring:
     """ab at 1/4, 1/2 and full size: (N, 2, ceil(H / 4), ceil(W / 4)), (N, 2, ceil(H / 2), ceil(W / 2)), (N, 2, H, W)."""
     color_map: Tensor
     """(N, 2, H, W), the fused map p_t, enlarged: what the refinement begins with."""
+    coarse_map: Tensor | None = None
+    """(N, 2, H, W), what the match over all of the references gives softly and by itself, fused and enlarged: where windows come
+    after it, it is trained by this. None where it was not asked for."""
 
 
 class BiSTNet(nn.Module):
@@ -138,6 +141,8 @@ class BiSTNet(nn.Module):
         backward_reference: Reference | None,
         position: Tensor,
         experts: Tensor | None = None,
+        *,
+        coarse: bool = False,
     ) -> Coloring:
         """Colors frames.
 
@@ -147,6 +152,7 @@ class BiSTNet(nn.Module):
             backward_reference: the picture at position 1; None: the forward one stands for both, so eq. 3 passes its warp alone.
             position: (N,) in [0, 1], t / (N - 1) between the two references.
             experts: (N, C, H, W) in [0, 1], semantic maps before edges; None where the settings use none.
+            coarse: True: with the color map of the match over all of the references alone, which training asks for.
 
         Raises:
             UsageError: a shape is something else, or there are experts or references that the settings do not use.
@@ -170,7 +176,13 @@ class BiSTNet(nn.Module):
         joint = torch.cat(inputs, dim=1).contiguous(memory_format=torch.channels_last)  # in which its means and layers are quick
         quarter, half, full = self.refinement(joint, color_map)
         scales = _crop(quarter, height, width, 4), _crop(half, height, width, 2), _crop(full, height, width, 1)
-        return Coloring(scales, _crop(color_map, height, width, 1))
+        coarse_map = None
+        if coarse and self.settings.match.radius:
+            first = self._match_softly(query, forward_reference)
+            second = None if backward_reference is None else self._match_softly(query, backward_reference)
+            coarse_map = _enlarge(fuse(first, second, position, form=self.settings.fusion.form), frames)
+            coarse_map = _crop(coarse_map, height, width, 1)
+        return Coloring(scales, _crop(color_map, height, width, 1), coarse_map)
 
     def _embed(self, frames: Tensor) -> Embedded:
         """(N, 1, H, W) L* -> unit vectors at H / stride and, where the settings match again, at H / 4."""
@@ -195,6 +207,11 @@ class BiSTNet(nn.Module):
         found = correspond(query.coarse, key.coarse, placed, temperature=match.temperature, mode=match.mode)
         where = _enlarge(found.values[:, 2:], query.fine)  # (N, 2, H / 4, W / 4)
         return match_locally(query.fine, key.fine, reference.fine_ab, where, radius=match.radius, temperature=match.temperature)
+
+    def _match_softly(self, query: Embedded, reference: Reference) -> Match:
+        """The match over all of a reference as a soft one, whatever its mode: the embedding gets a gradient through it."""
+        match = self.settings.match
+        return correspond(query.coarse, reference.embedded.coarse, reference.ab, temperature=match.temperature)
 
     def _check(self, l_star: Tensor, backward: Reference | None, position: Tensor, experts: Tensor | None) -> None:
         _check_frames(l_star, "the frames' luminance")

@@ -133,7 +133,7 @@ class BistnetTask:
         second = None
         if self.references == 2:
             second = network.encode_reference(batch["last_l"], batch["last_ab"]).repeated(frames)
-        colored = network.color(l_star, first, second, position, maps)
+        colored = network.color(l_star, first, second, position, maps, coarse=bool(self.settings.losses.coarse))
         found = colored.scales[-1]
         before = None
         if "flow" in batch:
@@ -149,6 +149,7 @@ class BistnetTask:
             weights=self.settings.losses,
             seeds=(batch["seed"].cpu()[:, None] + torch.arange(frames)).flatten(),
             matched=colored.color_map,
+            coarse=colored.coarse_map,
             vgg=self._vgg,
             temporal=before,
             critic=self.critic,
