@@ -19,6 +19,7 @@ TINY: dict[str, Any] = {
     "features.positions": 0,
     "features.patches": 0.0,
     "match.stride": 4,
+    "match.mode": "soft",
     "match.radius": 0,
     "refinement.width": 4,
     "refinement.levels": 2,
@@ -90,14 +91,14 @@ def test_a_reference_has_no_positions_in_its_padding(size: tuple[int, int]) -> N
     encoded = reference(network, height=size[0], width=size[1])
     cells = (-(-size[0] // 4), -(-size[1] // 4))
     assert tuple(encoded.embedded.coarse.shape) == (1, 8, *cells)
-    assert tuple(encoded.ab.shape) == (1, 2, *cells)
+    assert tuple(encoded.values.shape) == (1, 2, *cells)
     torch.testing.assert_close(encoded.embedded.coarse.norm(dim=1), torch.ones(1, *cells))
 
 
 def test_a_references_chroma_is_averaged_down() -> None:
     ab = torch.rand(1, 2, 40, 56) * 100
     encoded = tiny_network().encode_reference(frames(), ab)
-    torch.testing.assert_close(encoded.ab, ab.reshape(1, 2, 10, 4, 14, 4).mean(dim=(3, 5)))
+    torch.testing.assert_close(encoded.values, ab.reshape(1, 2, 10, 4, 14, 4).mean(dim=(3, 5)))
 
 
 def test_a_batch_is_its_frames_one_by_one() -> None:
@@ -143,7 +144,7 @@ def _stacked(references: list[Reference]) -> Reference:
 
     coarse = torch.cat([r.embedded.coarse for r in references])
     embedded = Embedded(coarse, together([r.embedded.fine for r in references]))
-    return Reference(embedded, torch.cat([r.ab for r in references]), together([r.fine_ab for r in references]))
+    return Reference(embedded, torch.cat([r.values for r in references]), together([r.fine_values for r in references]))
 
 
 @pytest.mark.parametrize(
@@ -376,8 +377,8 @@ def test_a_fine_reference_has_no_positions_in_its_padding(size: tuple[int, int])
     encoded = reference(tiny_network(FINE), height=size[0], width=size[1])
     assert encoded.embedded.coarse.shape[-2:] == (-(-size[0] // 8), -(-size[1] // 8))
     assert encoded.embedded.fine is not None
-    assert encoded.fine_ab is not None
-    assert encoded.embedded.fine.shape[-2:] == encoded.fine_ab.shape[-2:] == (-(-size[0] // 4), -(-size[1] // 4))
+    assert encoded.fine_values is not None
+    assert encoded.embedded.fine.shape[-2:] == encoded.fine_values.shape[-2:] == (-(-size[0] // 4), -(-size[1] // 4))
 
 
 def test_the_color_map_is_what_the_refinement_begins_with() -> None:
