@@ -1,7 +1,7 @@
 """The levels of a frozen encoder, made once for every picture that is trained on and read through memory maps.
 
 A frozen encoder gives a picture the same levels in every step; VGG16 takes half a second of a core for each, the projection that
-is trained on them a hundredth. Pictures are at the size of the protocol. Of clips every so manieth frame is kept; of every second
+is trained on them a hundredth. Pictures are at the size of the protocol. Of clips every so manieth frame is kept; of every sixth
 photograph three frames in motion. 5.8 MB a picture, in float16, in the cache.
 """
 
@@ -33,6 +33,9 @@ RULE = 1
 INNER = (0.15, 0.5)
 """When a photograph's gray frame is, between its references at 0 and 1; samples run backwards half of the time."""
 
+_PHOTOGRAPHS = 6
+"""One in so many is set in motion: clips teach the match more than they do, and each takes three pictures' time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -49,7 +52,7 @@ class KeptLevels:
 
     Args:
         clips: folders of pictures or videos.
-        photographs: pictures, of which one in two is set in motion.
+        photographs: pictures, of which one in six is set in motion.
         size: (height, width) that everything is brought to, whatever its aspect, as the protocol does.
         every: of a clip's frames one in so many is kept, and its last.
         longest: frames of a clip that are looked at.
@@ -98,7 +101,7 @@ class KeptLevels:
         for number, path in enumerate(self._clips):
             last = min(open_frames(path, mixed_sizes="resize").n_frames, self._longest) - 1
             yield from (Shown(number, frame) for frame in sorted({*range(0, last, self._every), last}))
-        for number in range(0, len(self._photographs), 2):
+        for number in range(0, len(self._photographs), _PHOTOGRAPHS):
             yield from (Shown(len(self._clips) + number, moment) for moment in (0.0, self._moving(number)[1], 1.0))
 
     def _pictures(self, start: int) -> Iterator[RgbFrame]:

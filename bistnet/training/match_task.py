@@ -24,11 +24,11 @@ from bistnet.network.settings import load_settings
 from bistnet.training.kept_levels import KeptLevels
 from bistnet.training.principal import principal_projections
 from colorbench.color import lab_to_rgb, to_u8
-from colorbench.errors import UsageError
+from colorbench.errors import DatasetError, UsageError
 from colorbench.metrics.psnr import psnr
 from colorbench.nets.correspondence import correspond
 from colorbench.training.losses.chroma import content_loss
-from colorbench.training.material import clips_in
+from colorbench.training.material import clips_in, photographs_in
 from colorbench.training.task import Batch, Provenance, Sample, Terms
 
 PROTOCOL_FRAMES = 90
@@ -103,11 +103,13 @@ class MatchTask:
         there = {name: path for folder in settings.clips for name, path in sorted(clips_in(data / folder).items())}
         missing = sorted(set(settings.validation) - set(there))
         if missing:
-            raise UsageError(
-                f"no clip {missing[0]!r}", wanted="clips of the task's folders", remedy="change validation, or --data"
+            raise DatasetError(
+                f"no validation clip {missing[0]!r} in {', '.join(settings.clips)}",
+                wanted="names of clips in the task's folders",
+                remedy="change the task's validation, or --data",
             )
         trained = [path for name, path in there.items() if name not in settings.validation]
-        photographs = [path for folder in settings.photographs for path in sorted((data / folder).glob("*.jpg"))]
+        photographs = [path for folder in settings.photographs for path in sorted(photographs_in(data / folder))]
         kept = {"size": settings.size, "encoder": encoder}
         self.kept = KeptLevels(trained, photographs, every=settings.every, **kept)
         self.held_out = KeptLevels([there[name] for name in settings.validation], (), every=12, longest=PROTOCOL_FRAMES, **kept)

@@ -111,6 +111,11 @@ def clips_in(root: Path) -> dict[str, Path]:
     return {_name(path): path for path in root.iterdir() if _is_clip(path) and not path.name.startswith(".")}
 
 
+def photographs_in(root: Path) -> list[Path]:
+    """The photographs of a folder; none where there is no such folder."""
+    return [path for path in root.iterdir() if _is_photograph(path) and not path.name.startswith(".")] if root.is_dir() else []
+
+
 def fitted(rgb: RgbFrame, height: int) -> RgbFrame:
     """A picture whose shorter side is at most ``height``.
 
