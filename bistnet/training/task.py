@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bistnet.backbone import is_fetched, load_encoder
 from bistnet.checkpoint import Card, load_checkpoint, save_checkpoint
 from bistnet.inference import Colorizer
 from bistnet.loading import build_experts
@@ -44,6 +45,8 @@ class TrainingSettings(CorpusSettings):
     """A checkpoint to begin from; layers of another shape begin from nothing. Empty: all do.
 
     A network of one reference begins from one of two as what that does with the first alone."""
+    frozen: bool = False
+    """True: what is matched by stays as it began, and the refinement alone is trained."""
     vgg: str = ""
     """A file of VGG19's weights, for the perceptual and the contextual term."""
     losses: Weights = field(default_factory=Weights)
@@ -90,7 +93,13 @@ class BistnetTask:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._network = BiSTNet(graph)
+            if is_fetched(graph.features):
+                self._network.encoder = load_encoder(graph.features)
             self.critic = Critic() if settings.losses.adversarial else None
+        if settings.frozen:
+            for part in (self._network.encoder, self._network.embedding, self._network.position):
+                if part is not None:
+                    part.requires_grad_(False)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._vgg = load_vgg19(Path(settings.vgg)) if settings.vgg else None
         self._judged: tuple[Tensor, Tensor] | None = None

@@ -33,7 +33,7 @@ def batch_of(task: BistnetTask, numbers: range) -> dict[str, torch.Tensor]:
 def test_losses_are_finite_and_reach_every_trained_parameter(open_task: Open) -> None:
     _, task = open_task()
     terms = task.losses(batch_of(task, range(4)))
-    assert set(terms) == {"edge", "hem", "content", "match"}
+    assert set(terms) == {"edge", "hem", "content", "coarse", "match"}
     torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
     without = [name for name, p in task.network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
     assert without == []
