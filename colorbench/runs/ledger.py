@@ -29,6 +29,10 @@ class Ledger:
         """Units that are neither done nor tried by this run."""
         return [unit for unit in self.plan.units() if unit.key not in self._tried and not self._done(unit)]
 
+    def outdated(self, units: Sequence[Unit]) -> int:
+        """How many of these units the folder has as other code, settings or data made them."""
+        return sum(self.store.has_other(clip=unit.clip.name, label=unit.method.label, key=unit.key) for unit in units)
+
     def free(self, unit: Unit) -> bool:
         """Whether no process is at a unit at this moment."""
         with self.store.claim(unit.key) as ours:

@@ -37,7 +37,7 @@ class ConsoleProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def planned(self, plan: Plan, *, stored: int) -> None:
+    def planned(self, plan: Plan, *, stored: int, outdated: int) -> None:
         """Prints the plan."""
         self._done, self._total = stored, plan.unit_count
         say = self.console.print
@@ -53,6 +53,8 @@ class ConsoleProgress:
             if metric.reason:
                 say(f"metric    {metric.metric.card.name}: left out, {metric.reason}", markup=False)
         say(f"units     {plan.unit_count}, {stored} of them done already, in {plan.spec.remote or plan.spec.out}", markup=False)
+        if outdated:
+            say(f"          {outdated} that other code, settings or data made are made again", markup=False)
         if self.console.is_terminal and not self.console.quiet and stored < plan.unit_count:
             self._bar = Bar(
                 TextColumn("{task.description}"),

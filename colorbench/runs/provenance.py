@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 PROJECT_PACKAGES = ("colorbench", "baselines", "bistnet", "reports")
 
@@ -40,14 +40,13 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 def source_digest(*modules: str) -> str:
     """SHA-256 over the source of these modules and of all project modules that they import, directly or not.
 
-    So a change of code invalidates the results that it can have touched and no others. Imports are read from the source, wherever
-    in it they stand, but not those under ``if TYPE_CHECKING``, which never run. A module outside the project's packages counts by
-    its own file only.
+    So a change of code invalidates the results that it can have touched and no others. Where a file lies is no part of it: names
+    and order of modules do not count, and of an import of the project only the names that it binds do. Imports are read from the
+    source, wherever in it they stand, but not those under ``if TYPE_CHECKING``, which never run. A module outside the project's
+    packages counts by its own file only.
     """
-    total = hashlib.sha256()
-    for name, path in sorted(_closure(modules).items()):
-        total.update(f"{name} {_file_sha256(path)}\n".encode())
-    return total.hexdigest()
+    sources = sorted(filter(None, (_placeless_sha256(path) for path in _closure(modules).values())))
+    return hashlib.sha256("\n".join(sources).encode()).hexdigest()
 
 
 def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
@@ -96,8 +95,24 @@ def _module_path(name: str) -> Path | None:
 
 
 @lru_cache(maxsize=512)
-def _file_sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _placeless_sha256(path: Path) -> str:
+    """Hash of a source without blank lines, its imports of the project replaced by the names that they bind; "" for no code."""
+    text = path.read_bytes()
+    lines = text.splitlines()
+    tree = ast.parse(text)
+    if all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in tree.body):
+        return ""
+    bound: list[str] = []
+    for node in ast.walk(tree):
+        if _names_project(node):
+            bound.extend(f"{alias.name} {alias.asname}" for alias in node.names)
+            lines[node.lineno - 1 : node.end_lineno] = [b""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+    kept = [line for line in lines if line.strip()]
+    return hashlib.sha256(b"\n".join([*kept, *(name.encode() for name in sorted(bound))])).hexdigest()
+
+
+def _names_project(node: ast.AST) -> TypeGuard[ast.ImportFrom]:
+    return isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in PROJECT_PACKAGES
 
 
 def collect(*, seed: int, device: str, torch_threads: int | None = None, command: Sequence[str] | None = None) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def execute(spec: RunSpec, *, progress: Progress | None = None) -> Outcome:
         store.declare(plan.identity(), plan.contents())
         ledger = Ledger(plan, store)
         units = ledger.open()
-        watcher.planned(plan, stored=plan.unit_count - len(units))
+        watcher.planned(plan, stored=plan.unit_count - len(units), outdated=ledger.outdated(units))
         for attempt in count(1):
             if not units:
                 break

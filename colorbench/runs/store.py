@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,14 @@ class Store:
     def load(self, *, clip: str, label: str, key: str) -> UnitRecord | None:
         """A unit's record, or None where there is none that can be read: it is made again then."""
         return load_unit(self.folder, clip=clip, label=label, key=key)
+
+    def has_other(self, *, clip: str, label: str, key: str) -> bool:
+        """Whether there is a record of that row and clip under another key, and none under this one."""
+        own = _unit_path(self.folder, clip, label, key)
+        length = len(own.name)
+        return not own.exists() and any(
+            len(path.name) == length for path in own.parent.glob(f"{escape(safe_name(label))}-*.json")
+        )
 
     def save(self, record: UnitRecord) -> None:
         """Stores a unit.

@@ -14,8 +14,8 @@ from colorbench.runs.store import UnitRecord
 class Progress(Protocol):
     """What a run tells whoever watches. All calls come from one thread. Several units may be at work at a time."""
 
-    def planned(self, plan: Plan, *, stored: int) -> None:
-        """Before any work: ``stored`` units are done already."""
+    def planned(self, plan: Plan, *, stored: int, outdated: int) -> None:
+        """Before any work: ``stored`` units are done already, ``outdated`` ones other code, settings or data had made."""
         ...
 
     def unit_started(self, label: str, clip: str, frames: int) -> None: ...
@@ -36,7 +36,7 @@ class Progress(Protocol):
 class Silent:
     """Tells nothing."""
 
-    def planned(self, plan: Plan, *, stored: int) -> None: ...
+    def planned(self, plan: Plan, *, stored: int, outdated: int) -> None: ...
 
     def unit_started(self, label: str, clip: str, frames: int) -> None: ...
 

@@ -25,7 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fresh_digest() -> str:
-    for cached in (provenance.imports_of, provenance._module_path, provenance._file_sha256):
+    for cached in (provenance.imports_of, provenance._module_path, provenance._placeless_sha256):
         cached.cache_clear()
     for name in [name for name in sys.modules if name.startswith("fakeproject")]:
         del sys.modules[name]
@@ -47,6 +47,24 @@ def test_what_is_imported_for_type_checkers_alone_does_not_count(project: Path) 
     (project / "other.py").write_text("Y = 2\n")
     assert fresh_digest() == before
     assert "fakeproject.other" in provenance.imports_of(project / "part.py")
+
+
+def test_where_a_file_lies_is_no_part_of_the_digest(project: Path) -> None:
+    before = fresh_digest()
+    (project / "room").mkdir()
+    (project / "room" / "__init__.py").write_text('"""A room."""\n')
+    (project / "part.py").rename(project / "room" / "part.py")
+    (project / "main.py").write_text("def f():\n    from fakeproject.room import part\n")
+    assert fresh_digest() == before
+    (project / "room" / "part.py").write_text("X = 2\n")
+    assert fresh_digest() != before
+
+
+def test_another_name_from_a_module_changes_the_digest(project: Path) -> None:
+    (project / "main.py").write_text("from fakeproject.part import X\n")
+    before = fresh_digest()
+    (project / "main.py").write_text("from fakeproject.part import Y as X\n")
+    assert fresh_digest() != before
 
 
 def test_the_progress_bar_and_the_workers_are_not_part_of_a_result() -> None:

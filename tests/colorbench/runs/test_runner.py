@@ -307,16 +307,18 @@ def test_a_gray_clip_has_no_truth_to_compare_with(
     assert colorfulness.value == 0
 
 
-def test_equal_frames_score_infinity(register: Callable[..., Fake], run: Callable[..., Result], make_clips: MakeClips) -> None:
+def test_equal_frames_score_the_ceiling(register: Callable[..., Fake], run: Callable[..., Result], make_clips: MakeClips) -> None:
     def truth(clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[RgbFrame]:
         return (clip.rgb(index) for index in range(len(clip)))  # type: ignore[attr-defined]
 
     register("cheat", truth)
     result = run(["cheat"])
-    assert result.table.psnr["cheat"] == math.inf
+    assert result.table.psnr["cheat"] == 60.0
     assert result.table.ssim["cheat"] == 1
     assert result.table["delta-cdc"]["cheat"] == 0
-    assert run(["cheat"]).table.psnr["cheat"] == math.inf
+    assert run(["cheat"]).table.psnr["cheat"] == 60.0
+    scored = sum(len(record.scored) for record in result.outcome.records)
+    assert (result.summary.rows[-1].scores["psnr"].at_ceiling, result.summary.rows[-1].scores["psnr"].frames) == (scored, scored)
 
 
 def test_a_clip_too_short_for_cdc_has_a_dash_with_a_reason(
@@ -476,8 +478,8 @@ class Diary:
         self.lines: list[str] = []
         self.threads: set[int] = set()
 
-    def planned(self, plan: Plan, *, stored: int) -> None:
-        self.lines.append(f"{plan.unit_count} planned, {stored} stored")
+    def planned(self, plan: Plan, *, stored: int, outdated: int) -> None:
+        self.lines.append(f"{plan.unit_count} planned, {stored} stored, {outdated} outdated")
 
     def unit_started(self, label: str, clip: str, frames: int) -> None:
         self.lines.append(f"{label} on {clip} starts")
@@ -501,11 +503,23 @@ def test_each_unit_is_told_once_in_order_and_in_the_callers_thread(
     diary = Diary()
     assert not run(["plain", "brighter"], progress=diary).complete
     assert diary.threads == {threading.get_ident()}
-    assert diary.lines[0] == "4 planned, 0 stored"
+    assert diary.lines[0] == "4 planned, 0 stored, 0 outdated"
     units = [f"{label} on {clip}" for clip in ("one", "two") for label in ("plain", "brighter")]
     assert [line for line in diary.lines if line.endswith("starts")] == [f"{unit} starts" for unit in units]
     ended = [line for line in diary.lines if line.endswith(("done", "failed"))]
     assert ended == [f"{unit} {'done' if 'plain' in unit else 'failed'}" for unit in units]
+
+
+def test_units_that_other_settings_made_are_counted_in_the_plan(
+    register: Callable[..., Fake], run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register("plain", plain)
+    register("plain-too", plain)
+    run(["plain", "plain-too"], clips="one")
+    monkeypatch.setattr("colorbench.runs.planned_method.source_digest", lambda *_: "other code")
+    diary = Diary()
+    assert run(["plain"], progress=diary).complete
+    assert diary.lines[0] == "2 planned, 0 stored, 1 outdated"
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs root to mount a small disk")
