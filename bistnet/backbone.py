@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import numpy as np
 from torch import nn
 
 from bistnet.network.settings import FeatureSettings
@@ -40,5 +39,5 @@ def identity(encoder: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(encoder.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
-        digest.update(np.ascontiguousarray(tensor.detach().cpu().float().numpy(), dtype="<f4"))
+        digest.update(tensor.detach().cpu().float().numpy().astype("<f4").tobytes())
     return digest.hexdigest()

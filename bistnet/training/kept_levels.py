@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -164,14 +165,10 @@ class KeptLevels:
         except (OSError, ValueError):
             return 0
 
-    def _map(self, name: str, mode: str, shape: tuple[int, ...] | None = None, dtype: type | None = None) -> NDArray[np.generic]:
-        array: NDArray[np.generic] = np.lib.format.open_memmap(
-            self.folder / f"{name}.npy",
-            mode=mode,
-            shape=shape,
-            dtype=dtype,  # type: ignore[arg-type]
-        )
-        return array
+    def _map(
+        self, name: str, mode: Literal["r", "r+", "w+"], shape: tuple[int, ...] | None = None, dtype: type | None = None
+    ) -> np.memmap[Any, Any]:
+        return np.lib.format.open_memmap(self.folder / f"{name}.npy", mode=mode, shape=shape, dtype=dtype)
 
 
 def _pooled(levels: Sequence[Tensor]) -> list[Tensor]:

@@ -34,6 +34,9 @@ from colorbench.training.task import Batch, Provenance, Sample, Terms
 PROTOCOL_FRAMES = 90
 """Of a clip under the protocol ``bistnet``; also the longest span of a sample."""
 
+_VALIDATION_EVERY = 12
+"""Of a validation clip's frames one in so many is scored."""
+
 _PRINCIPAL_PICTURES = 64
 """From which the projection begins."""
 
@@ -110,9 +113,15 @@ class MatchTask:
             )
         trained = [path for name, path in there.items() if name not in settings.validation]
         photographs = [path for folder in settings.photographs for path in sorted(photographs_in(data / folder))]
-        kept = {"size": settings.size, "encoder": encoder}
-        self.kept = KeptLevels(trained, photographs, every=settings.every, **kept)
-        self.held_out = KeptLevels([there[name] for name in settings.validation], (), every=12, longest=PROTOCOL_FRAMES, **kept)
+        self.kept = KeptLevels(trained, photographs, size=settings.size, every=settings.every, encoder=encoder)
+        self.held_out = KeptLevels(
+            [there[name] for name in settings.validation],
+            (),
+            size=settings.size,
+            every=_VALIDATION_EVERY,
+            longest=PROTOCOL_FRAMES,
+            encoder=encoder,
+        )
         self._clips, self._moving = _spans(self.kept, settings)
         self._begin()
 

@@ -63,4 +63,5 @@ def _half_whitened(rows: Tensor, count: int) -> Tensor:
     """(C, positions) of zero mean -> (components, C)."""
     variance, axes = torch.linalg.eigh(rows @ rows.T / rows.shape[1])
     variance, axes = variance.flip(0)[:count], axes.flip(1)[:, :count]
-    return (axes / variance.clamp_min(1e-12) ** 0.25).T
+    scaled: Tensor = axes / variance.clamp_min(1e-12) ** 0.25
+    return scaled.T
