@@ -137,7 +137,7 @@ def _ceiling_notes(summary: Summary) -> list[str]:
         for row in summary.rows:
             score = row.scores[card.name]
             if score.at_ceiling:
-                counted.setdefault((score.at_ceiling, score.frames), []).append(shown(row.label, _LONGEST_NAME))
+                counted.setdefault((score.at_ceiling, score.frames), []).append(shown(row.label))
         for (count, frames), labels in counted.items():
             what = f"{count} of {frames} frames of {', '.join(labels)} equal the truth, or nearly, and"
             notes.append(f"{card.name}: {what} count {format_value(card.ceiling, card)} {card.unit}".rstrip())
