@@ -1,4 +1,4 @@
-"""Clips and methods of which the name is no UTF-8, or two names that look alike: every command takes and every file names them."""
+"""Names of clips and methods that are no UTF-8, or look alike: every command takes and every file names them."""
 
 from __future__ import annotations
 
