@@ -196,7 +196,7 @@ class Store:
             yield ours
 
     def _write(self, path: Path, value: Any) -> None:
-        content = (to_json(value, indent=1) + "\n").encode("utf-8", "surrogateescape")
+        content = (to_json(value, indent=1) + "\n").encode()
         if self._mirror is not None:
             self._mirror.push(path, content)
         with replacing_file(path) as temporary, temporary.open("wb") as file:
@@ -303,9 +303,16 @@ def load_provenance(folder: Path, name: str) -> dict[str, Any]:
         raise StoreError(f"provenance {shortened(name)}", wanted="the hash of what it says")
     path = folder / "provenance" / f"{name}.json"
     facts = read_json(path)
-    if digest(facts)[:_PROVENANCE_DIGITS] != name:
+    if not _has_digest(facts, name):
         raise StoreError(f"{path} is not as it was written", wanted="facts that have its name for their hash")
     return facts
+
+
+def _has_digest(facts: Mapping[str, Any], name: str) -> bool:
+    try:
+        return digest(facts)[:_PROVENANCE_DIGITS] == name
+    except (RecursionError, ValueError):
+        return False
 
 
 def unit_key(*, label: str, method: str, clip: str, protocol: Protocol, seed: int) -> str:
@@ -331,13 +338,15 @@ def safe_name(name: str) -> str:
     """A name as one path component; two names never become one.
 
     Separators, control characters and what some file systems refuse become "_", and the dot that would hide a folder or make it
-    a video; what is too long keeps its beginning. A name that had to be changed ends in its hash, and one that looks like it too.
+    a video. A byte that is no UTF-8 becomes its number, as archives and other systems hold no such names. What is too long keeps
+    its beginning. A name that had to be changed ends in its hash, and so does one that looks like it.
 
-    >>> safe_name("a_b"), safe_name("a:b"), safe_name(".."), safe_name("x" * 999)[-20:]
-    ('a_b', 'a_b-8cc857235146d02d', '_.-a8ca4457ce32e593', 'xxx-82d6734c1cdb026f')
+    >>> safe_name("a_b"), safe_name("a:b"), safe_name("x" * 999)[-20:], safe_name("a\\udcff")
+    ('a_b', 'a_b-8cc857235146d02d', 'xxx-82d6734c1cdb026f', 'a%FF-4dd502adf502a6d0')
     """
     cleaned = re.sub(r'[/\\\x00-\x1f\x7f:*?"<>|]|^\.|\.(?=mkv$)|^$', "_", name)
-    if len(cleaned.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
+    cleaned = re.sub("[\ud800-\udfff]", lambda found: f"%{ord(found[0]) & 0xFF:02X}", cleaned)
+    if len(cleaned.encode()) > _LONGEST_NAME:
         cleaned = cleaned[: _LONGEST_NAME // 4]
     return cleaned if cleaned == name and not _HASHED.search(name) else f"{cleaned}-{digest(name)[:16]}"
 
@@ -351,10 +360,13 @@ def digest(value: Any) -> str:
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """Strict JSON: infinities are the strings "inf" and "-inf", paths and tuples become text and lists.
 
-    >>> to_json({"psnr": float("inf")})
-    '{"psnr": "inf"}'
+    What is no Unicode in a name is escaped as JSON does, so that the text can be written and the name be read again.
+
+    >>> to_json({"psnr": float("inf"), "clip": "\\udcff"})
+    '{"psnr": "inf", "clip": "\\\\udcff"}'
     """
-    return json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    text = json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _unit_path(folder: Path, clip: str, label: str, key: str) -> Path:
