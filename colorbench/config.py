@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from colorbench.errors import UnknownNameError, UsageError
+from colorbench.files.structured import read_toml
+from colorbench.records import shortened
 from colorbench.runs.remote import is_url
 from colorbench.runs.run_folder import working_copy
 from colorbench.types import MethodSpec, RunSpec
@@ -31,7 +32,7 @@ def make_spec(options: Mapping[str, Any], *, config: Path | None = None) -> RunS
     Raises:
         UsageError: unknown key, wrong value, something required not given.
     """
-    merged: dict[str, Any] = dict(_read(config)) if config else {}
+    merged: dict[str, Any] = read_toml(config, what="config file") if config else {}
     for key, value in options.items():
         if value is None or (isinstance(value, tuple | dict) and not value):
             continue
@@ -43,7 +44,7 @@ def make_spec(options: Mapping[str, Any], *, config: Path | None = None) -> RunS
     overrides = _texts(merged.pop("override", {}), "override")
     for key in _LISTS:
         if key in merged:
-            merged[key] = tuple(_names(merged[key]))
+            merged[key] = tuple(_names(merged[key], key))
     if not merged.get("methods"):
         raise UsageError("no method named", wanted="at least one", remedy="--methods flow,gray; `colorbench methods` lists them")
     merged["methods"] = _method_specs(merged["methods"], settings)
@@ -124,22 +125,12 @@ def _all_methods() -> list[MethodSpec]:
     return [MethodSpec(label=card.name, name=card.name) for card in cards]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"config file {path}: {error.strerror}", wanted="a TOML file that can be read", remedy="check the path"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"config file {path}: {error}", wanted="valid TOML", remedy="mend that line") from error
-
-
-def _names(value: Any) -> Iterable[str]:
-    texts = [value] if isinstance(value, str) else value
-    for text in texts:
+def _names(value: Any, key: str) -> Iterable[str]:
+    if not isinstance(value, str | list | tuple):
+        raise UsageError(f"{key} = {shortened(value)}", wanted="a list of names, or text", remedy=f"change {key}")
+    for text in [value] if isinstance(value, str) else value:
         if not isinstance(text, str):
-            raise UsageError(f"{text!r} in a list of names", wanted="text", remedy="put it in quotes")
+            raise UsageError(f"{shortened(text)} in {key}", wanted="text", remedy="put it in quotes")
         yield from (name.strip() for name in text.split(",") if name.strip())
 
 

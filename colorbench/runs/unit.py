@@ -78,8 +78,10 @@ class Workshop:
         with ExitStack() as stack, provenance.measured(method.device) as cost:
             frames = color_clip(colorizer, footage, exemplars, limit=most)
             if self.plan.spec.save_frames != "no":
-                path = self.plan.frames_path(unit)
-                frames = map(stack.enter_context(kept_frames(path, names=footage.frame_names, fps=footage.fps)), frames)
+                keep = kept_frames(
+                    self.plan.frames_path(unit), names=footage.frame_names, fps=footage.fps, unit=_frames_unit(unit)
+                )
+                frames = map(stack.enter_context(keep), frames)
             scored = take_frames(
                 frames,
                 footage,
@@ -169,6 +171,19 @@ def failure(plan: Plan, unit: Unit, error: Exception, *, origin: Mapping[str, An
         error=str(error) if isinstance(error, ColorbenchError) else f"{type(error).__name__}: {error}",
         trace="".join(traceback.format_exception(error)),
     )
+
+
+def _frames_unit(unit: Unit) -> dict[str, str]:
+    """What saved frames say of their unit."""
+    method = unit.method
+    return {
+        "key": unit.key,
+        "label": method.label,
+        "clip": unit.clip.name,
+        "method": method.method.card.name,
+        "variant": method.variant.name,
+        "identity": method.identity,
+    }
 
 
 def _made(unit: Unit, origin: Mapping[str, Any], **fields: Any) -> Made:

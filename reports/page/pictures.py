@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 from colorbench.errors import DatasetError, FramesError
 from colorbench.frames.opening import FrameSource, open_frames
 from colorbench.results.reading import Results
-from colorbench.runs.store import frames_path
 from colorbench.types import RgbFrame
-from reports.pictures.clip_frames import Panel, open_clip, saved_labels
+from reports.pictures.clip_frames import Panel, open_clip, saved_labels, saved_path
 
 MOST_DISTANCE = 40.0
 """Where the scale of differences ends, in units of a* and b*. The same for all clips and runs, so that maps may be compared."""
@@ -143,9 +142,10 @@ def _saved_alone(results: Results, clip: str, labels: Sequence[str]) -> tuple[Se
     panels: list[Panel] = []
     first: FrameSource | None = None
     for label in labels:
-        record = results.record(label, clip)
-        paths = (frames_path(results.folder, label=label, clip=clip, video=video) for video in (False, True))
-        source = open_frames(next(path for path in paths if path.exists()))
+        record, path = results.record(label, clip), saved_path(results, label, clip)
+        if path is None:
+            continue
+        source = open_frames(path)
         first = first or source
         if record and (source.n_frames, source.width, source.height) == (record.frame_count, first.width, first.height):
             panels.append(Panel(label, "method", source.read))
