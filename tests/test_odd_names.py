@@ -1,4 +1,4 @@
-"""Clips and methods of which the name is no UTF-8, or two names that look alike: every command gets through, every file names them."""
+"""Names that are no UTF-8, and two that look alike: every command gets through, every file has them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN_CLIP, SHOWN_METHOD = r"clip\udcff", r"mine\udcfe"
 NAMES = ("caf\u00e9", unicodedata.normalize("NFD", "caf\u00e9"))
 
 
-def call(*arguments: str | Path) -> Result:
+def call(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
