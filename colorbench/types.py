@@ -186,6 +186,8 @@ class MetricCard:
     """Digits after the point in tables."""
     default: bool = True
     """False: computed only when named with ``--metrics``."""
+    ceiling: float | None = None
+    """The value that a frame equal to its truth has, where the formula has no end there; tables say how many frames are at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,7 @@ class Score:
 
     metric: str
     value: float | None
-    """The clip's value; inf is allowed (PSNR of equal frames), NaN is not."""
+    """The clip's value; finite, but that runs of earlier versions may hold inf (their PSNR of equal frames)."""
     reason: str = ""
     """Why value is None."""
     frames: tuple[float, ...] = ()

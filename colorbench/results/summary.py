@@ -42,6 +42,10 @@ class Pooled:
     clips: int
     interval: Interval = NO_INTERVAL
     """Of value, over clips; see statistics.py."""
+    at_ceiling: int = 0
+    """Frames whose value is the metric's ceiling."""
+    frames: int = 0
+    """Scored frames of all clips, of metrics that have one value a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +125,13 @@ def pool(scores: Sequence[tuple[str, Score]], card: MetricCard, *, pooling: str)
             return Pooled(None, score.reason if same else f"{clip}: {score.reason}", None, len(scores))
     values = [score.value for _, score in scores if score.value is not None]
     by_clip = _mean(values)
-    by_frame = _mean([value for _, score in scores for value in score.frames]) if card.per_frame else None
+    frames = [value for _, score in scores for value in score.frames] if card.per_frame else []
+    by_frame = _mean(frames) if card.per_frame else None
+    counts = {"at_ceiling": frames.count(card.ceiling) if card.ceiling is not None else 0, "frames": len(frames)}
     if pooling == "frame" and by_frame is not None:
         interval = mean_interval(values, [len(score.frames) for _, score in scores])
-        return Pooled(by_frame, "", by_clip, len(scores), interval)
-    return Pooled(by_clip, "", by_frame, len(scores), mean_interval(values))
+        return Pooled(by_frame, "", by_clip, len(scores), interval, **counts)
+    return Pooled(by_clip, "", by_frame, len(scores), mean_interval(values), **counts)
 
 
 def unit_score(record: UnitRecord | None, metric: str) -> Score:

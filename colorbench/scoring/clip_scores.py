@@ -16,7 +16,7 @@ import numpy as np
 from colorbench.clips.footage import Footage
 from colorbench.errors import MethodError
 from colorbench.metric import ClipEvidence, ClipScorer, FrameScorer, FrameStatistics, FusedPass, PairStatistics
-from colorbench.scoring.luminance import LUMINANCE_TOLERANCE, check_kept, luminance_in_strips, median_difference
+from colorbench.scoring.luminance import LUMINANCE_TOLERANCE, check_kept, luminance_error, luminance_in_strips
 from colorbench.scoring.truth_memo import TruthMemo
 from colorbench.types import MethodCard, MetricCard, RgbFrame, Score
 
@@ -46,7 +46,7 @@ class ClipScores:
     truth: tuple[Score, ...]
     """Metrics that need no truth, of the truth itself."""
     luminance_error: float | None
-    """Largest median |L* difference| over the frames looked at."""
+    """Largest of the frames looked at; see scoring/luminance.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +210,11 @@ def checked(frames: Iterator[RgbFrame], footage: Footage) -> Iterator[RgbFrame]:
 
 
 def _luminance_error(footage: Footage, pair: _Pair) -> float:
-    """Median |L* difference| between the gray input and a colored frame."""
+    """See :func:`luminance_error`."""
     from colorbench.color import luminance
 
     gray = pair.of_truth("luminance", lambda truth: luminance_in_strips(truth, footage.luminance_of))
-    return median_difference(luminance_in_strips(pair.prediction, luminance), gray)
+    return luminance_error(gray, luminance_in_strips(pair.prediction, luminance), pair.prediction)
 
 
 def _score(metric: OpenMetric, results: Sequence[_Scored], footage: Footage, memo: TruthMemo) -> Score:
@@ -274,15 +274,21 @@ class _OfTruth:
 
 def _clip_score(name: str, scorer: ClipScorer, evidence: ClipEvidence) -> Score:
     value = scorer.score_clip(evidence)
-    return Score(metric=name, value=None, reason=value) if isinstance(value, str) else Score(metric=name, value=value)
+    reason = value if isinstance(value, str) else _not_finite(value)
+    return Score(metric=name, value=None, reason=reason) if reason else Score(metric=name, value=cast(float, value))
 
 
 def _mean(name: str, values: Sequence[float], indices: Sequence[int]) -> Score:
     """Mean over frames; an undefined frame makes the clip's value undefined, never the mean of the others."""
     for index, value in zip(indices, values, strict=True):
-        if math.isnan(value):
-            return Score(metric=name, value=None, reason=f"undefined for frame {index}")
+        if reason := _not_finite(value):
+            return Score(metric=name, value=None, reason=f"{reason} for frame {index}")
     return Score(metric=name, value=math.fsum(values) / len(values), frames=tuple(values))
+
+
+def _not_finite(value: float) -> str:
+    """Why a value can't be averaged; empty if it can."""
+    return "" if math.isfinite(value) else "undefined" if math.isnan(value) else "infinite"
 
 
 def _has_color(footage: Footage, memo: TruthMemo) -> bool:

@@ -1,18 +1,16 @@
-"""How far colored frames are from the gray input's luminance."""
+"""How far colored frames are from the gray input's luminance, where the sRGB gamut leaves them the choice."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from colorbench.errors import MethodError
 from colorbench.types import LStar, RgbFrame
 
 LUMINANCE_TOLERANCE = 1.0
-"""Median absolute L* difference a frame that still counts as kept: 8-bit rounding moves L* by less than 0.6, colors out of the
-sRGB gamut move single pixels by more, so the median is what is bounded."""
+"""Median absolute L* difference a frame that still counts as kept: 8-bit rounding moves L* by less than 0.6."""
 
 _STRIP = 1 << 15
 """Pixels converted at once: from there on torch splits the work over threads of its own, beside ours on the same cores."""
@@ -25,15 +23,29 @@ def luminance_in_strips(rgb: RgbFrame, luminance: Callable[[RgbFrame], LStar]) -
     return np.concatenate([luminance(rgb[at : at + rows]) for at in range(0, height, rows)])
 
 
-def median_difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Median |L* difference| of two frames."""
-    from colorbench.scoring.median import median_absolute_difference
+def luminance_error(gray: LStar, colored: LStar, rgb: RgbFrame) -> float:
+    """Median |L* difference| over the pixels where it tells of the method.
 
-    return median_absolute_difference(first, second)
+    Pixels whose difference the gamut explains are left out (see gamut.py). So what ends with ``clip.merge`` has no error beyond
+    rounding, in black and white frames too, whatever its colors.
+
+    Args:
+        gray: (H, W) float32, L* of the input.
+        colored: (H, W) float32, L* of ``rgb``.
+        rgb: (H, W, 3) uint8, what came of it.
+
+    Returns:
+        In L*; 0 where no pixel is left.
+    """
+    from colorbench.scoring.gamut import unexplained_differences
+    from colorbench.scoring.median import median
+
+    differences = unexplained_differences(gray, colored, rgb)
+    return median(differences) if differences.size else 0.0
 
 
 def check_kept(error: float, *, clip: str, index: int) -> None:
-    """Refuses a frame whose :func:`median_difference` to the input is more than rounding and the gamut explain.
+    """Refuses a frame whose :func:`luminance_error` is more than rounding explains.
 
     Raises:
         MethodError: naming the clip and the frame.

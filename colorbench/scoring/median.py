@@ -1,4 +1,4 @@
-"""The exact median of absolute differences by counting: half the time of NumPy's, which every frame pays."""
+"""The exact median by counting: half the time of NumPy's, which every frame pays."""
 
 from __future__ import annotations
 
@@ -8,28 +8,24 @@ from numpy.typing import NDArray
 from colorbench.compiled import compiled
 
 
-def median_absolute_difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Median of |first - second|; the value that np.median gives, to the bit.
+def median(values: NDArray[np.float32]) -> float:
+    """The value that np.median gives, to the bit.
 
     Args:
-        first: contiguous, any shape, at least one value, none of them NaN.
-        second: the same shape.
+        values: (n,) contiguous, at least one, none of them negative or NaN.
 
-    >>> median_absolute_difference(np.array([0, 1, 5, 9], np.float32), np.zeros(4, np.float32))
+    >>> median(np.array([0, 1, 5, 9], np.float32))
     3.0
     """
-    return float(_median_of_differences(first.reshape(-1), second.reshape(-1)))
+    return float(_median(values))
 
 
 @compiled()
-def _median_of_differences(first: NDArray[np.float32], second: NDArray[np.float32]) -> np.float32:
+def _median(values: NDArray[np.float32]) -> np.float32:
     # The bits of floats that are not negative are in the floats' order. The upper half of them is counted; of the bins that hold
     # the two middle values, the few values are sorted.
-    count = first.size
-    differences = np.empty(count, np.float32)
-    for i in range(count):
-        differences[i] = abs(first[i] - second[i])
-    bits = differences.view(np.uint32)
+    count = values.size
+    bits = values.view(np.uint32)
     bins = np.zeros(1 << 15, np.int64)
     for i in range(count):
         bins[bits[i] >> 16] += 1
@@ -46,7 +42,7 @@ def _median_of_differences(first: NDArray[np.float32], second: NDArray[np.float3
     taken = 0
     for i in range(count):
         if low <= bits[i] >> 16 <= high:
-            middle[taken] = differences[i]
+            middle[taken] = values[i]
             taken += 1
     middle.sort()
     return np.float32((middle[lower - below] + middle[upper - below]) / np.float32(2.0))

@@ -74,6 +74,7 @@ def run_record(results: Results, summary: Summary) -> dict[str, Any]:
                         "other_pooling": score.other,
                         "clips": score.clips,
                         "interval": (score.interval.low, score.interval.high),
+                        "at_ceiling": score.at_ceiling,
                         "p_against_best": summary.p_values.get(name, {}).get(row.label),
                     }
                     for name, score in row.scores.items()

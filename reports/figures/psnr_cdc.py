@@ -41,7 +41,7 @@ _NO_INTERVAL = Interval(None, None)
 def psnr_cdc(summary: Summary, results: Results | None = None) -> Drawing | None:
     """The methods that have both scores; None where there is none.
 
-    A method whose frames equal the truth has an infinite PSNR: it is in the data and is not drawn.
+    An infinite PSNR, of equal frames in a run before version 2 of the metric, is in the data and is not drawn.
 
     Args:
         summary: its rows are the points.

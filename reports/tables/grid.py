@@ -43,7 +43,7 @@ def make_grid(summary: Summary, *, intervals: bool = False, published: Published
     columns = tuple(column for column, _ in laid)
     rows = [[row for row in summary.rows if row.kind in kinds] for kinds in ((TRUTH,), ("control",), RIVALS)]
     groups = [tuple(tuple(fill(row) for _, fill in laid) for row in group) for group in rows if group]
-    notes = [*_missing_notes(summary), *_row_notes(summary), *_test_notes(summary)]
+    notes = [*_missing_notes(summary), *_ceiling_notes(summary), *_row_notes(summary), *_test_notes(summary)]
     if intervals:
         notes.append(_interval_note(_clips(summary)))
     if published:
@@ -127,6 +127,21 @@ def _missing_notes(summary: Summary) -> list[str]:
                 names = missing.setdefault((whose, reasons[row.label]), [])
                 names += [card.name] if card.name not in names else []
     return [f"{DASH} {', '.join(names)}{whose}: {shown(reason, 1000)}" for (whose, reason), names in missing.items()]
+
+
+def _ceiling_notes(summary: Summary) -> list[str]:
+    """How many frames count a metric's ceiling, methods with as many together."""
+    notes = []
+    for card in summary.metrics:
+        counted: dict[tuple[int, int], list[str]] = {}
+        for row in summary.rows:
+            score = row.scores[card.name]
+            if score.at_ceiling:
+                counted.setdefault((score.at_ceiling, score.frames), []).append(shown(row.label))
+        for (count, frames), labels in counted.items():
+            what = f"{count} of {frames} frames of {', '.join(labels)} equal the truth, or nearly, and"
+            notes.append(f"{card.name}: {what} count {format_value(card.ceiling, card)} {card.unit}".rstrip())
+    return notes
 
 
 def _row_notes(summary: Summary) -> list[str]:

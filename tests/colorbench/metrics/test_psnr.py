@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from colorbench.metrics.psnr import psnr, psnr_of
+from colorbench.metrics.psnr import CEILING, psnr, psnr_of
 from colorbench.scoring.fused import measure_pair
 from colorbench.types import RgbFrame
 
@@ -38,8 +38,12 @@ def test_it_agrees_with_scikit_image_on_real_clips(clip_pairs: list[Pair]) -> No
         check(truth, prediction)
 
 
-def test_it_is_infinite_for_equal_frames(photograph: RgbFrame) -> None:
-    assert psnr(photograph, photograph.copy()) == math.inf
+def test_it_ends_at_60_for_equal_frames_and_for_what_is_nearer_than_rounding(photograph: RgbFrame) -> None:
+    assert psnr(photograph, photograph.copy()) == CEILING == 60.0
+    assert psnr_of(1, 300) == CEILING
+    highest = math.ceil(255.0**2 * 300 / 10**6)
+    assert psnr_of(highest, 300) == pytest.approx(10.0 * math.log10(255.0**2 * 300 / highest), abs=1e-12)
+    assert psnr_of(highest - 1, 300) == CEILING > psnr_of(highest, 300)
 
 
 def test_it_is_symmetric(pair: Pair) -> None:
@@ -51,10 +55,10 @@ def test_it_is_zero_for_black_against_white() -> None:
 
 
 def test_one_level_in_one_channel_of_one_pixel_counts() -> None:
-    truth = np.full((10, 10, 3), 128, np.uint8)
+    truth = np.full((2, 2, 3), 128, np.uint8)
     prediction = truth.copy()
-    prediction[4, 4, 1] += 1
-    assert psnr(truth, prediction) == pytest.approx(10.0 * math.log10(255.0**2 * 300), abs=1e-12)
+    prediction[0, 1, 1] += 1
+    assert psnr(truth, prediction) == pytest.approx(10.0 * math.log10(255.0**2 * 12), abs=1e-12)
 
 
 def test_8_bit_subtraction_does_not_wrap_around(photograph: RgbFrame) -> None:

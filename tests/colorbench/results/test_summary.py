@@ -47,7 +47,14 @@ def test_the_order_of_clips_changes_no_digit() -> None:
     assert pool(clips, PSNR, pooling="frame") == pool(clips[::-1], PSNR, pooling="frame")
 
 
-def test_an_infinite_frame_makes_the_mean_infinite() -> None:
+@pytest.mark.parametrize(("pooling", "value"), [("clip", 37.5), ("frame", 40.0)])
+def test_frames_at_the_ceiling_count_it_and_are_counted(pooling: str, value: float) -> None:
+    pooled = pool([("a", score(30.0, 60.0)), ("b", score(30.0))], replace(PSNR, ceiling=60.0), pooling=pooling)
+    assert (pooled.value, pooled.at_ceiling, pooled.frames) == (value, 1, 3)
+    assert pool([("a", score(30.0, 60.0))], PSNR, pooling=pooling).at_ceiling == 0
+
+
+def test_an_infinite_frame_of_an_older_run_makes_the_mean_infinite() -> None:
     assert pool([("a", score(30.0, math.inf)), ("b", score(30.0))], PSNR, pooling="clip").value == math.inf
 
 

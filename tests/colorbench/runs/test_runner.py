@@ -307,16 +307,18 @@ def test_a_gray_clip_has_no_truth_to_compare_with(
     assert colorfulness.value == 0
 
 
-def test_equal_frames_score_infinity(register: Callable[..., Fake], run: Callable[..., Result], make_clips: MakeClips) -> None:
+def test_equal_frames_score_the_ceiling(register: Callable[..., Fake], run: Callable[..., Result], make_clips: MakeClips) -> None:
     def truth(clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[RgbFrame]:
         return (clip.rgb(index) for index in range(len(clip)))  # type: ignore[attr-defined]
 
     register("cheat", truth)
     result = run(["cheat"])
-    assert result.table.psnr["cheat"] == math.inf
+    assert result.table.psnr["cheat"] == 60.0
     assert result.table.ssim["cheat"] == 1
     assert result.table["delta-cdc"]["cheat"] == 0
-    assert run(["cheat"]).table.psnr["cheat"] == math.inf
+    assert run(["cheat"]).table.psnr["cheat"] == 60.0
+    scored = sum(len(record.scored) for record in result.outcome.records)
+    assert (result.summary.rows[-1].scores["psnr"].at_ceiling, result.summary.rows[-1].scores["psnr"].frames) == (scored, scored)
 
 
 def test_a_clip_too_short_for_cdc_has_a_dash_with_a_reason(
@@ -513,7 +515,7 @@ def test_units_that_other_settings_made_are_counted_in_the_plan(
 ) -> None:
     register("plain", plain)
     register("plain-too", plain)
-    run(["plain", "plain-too"], clips="one")
+    run(["plain", "plain-too"], clips=["one"])
     monkeypatch.setattr("colorbench.runs.planned_method.source_digest", lambda *_: "other code")
     diary = Diary()
     assert run(["plain"], progress=diary).complete
