@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -91,7 +92,7 @@ def parsed(text: str) -> Any:
 
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -112,9 +113,13 @@ def _value(hint: Any, value: Any, path: str, what: str) -> Any:
         inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
         return tuple(_value(part, one, path, what) for part, one in zip(inner, value, strict=True))
     kinds = (int, float) if hint is float else (hint,)
-    if isinstance(value, kinds) and (hint is bool or not isinstance(value, bool)):
+    if isinstance(value, kinds) and (hint is bool or not isinstance(value, bool)) and not _is_no_number(value):
         return hint(value)
     raise UsageError(f"{path} = {value!r}", wanted=f"{_NAMES[hint]}", remedy=f"change {path}")
+
+
+def _is_no_number(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _path(where: str, key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 import types
 import typing
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from colorbench.clips.exemplars import check_rule
 from colorbench.clips.shots import DETECTION
 from colorbench.errors import UnknownNameError, UsageError
-from colorbench.types import MetricCard, Protocol
+from colorbench.types import MOST_PIXELS, MetricCard, Protocol
 
 PRESETS: dict[str, Protocol] = {
     protocol.name: protocol
@@ -179,8 +180,10 @@ def _build(fields: dict[str, Any], *, where: str) -> Protocol:
         )
     for key in ("width", "height", "max_frames", "crop_multiple"):
         number = getattr(protocol, key)
-        if number is not None and number < 1:
-            raise UsageError(f"{where}: {key} = {number}", wanted="at least 1", remedy=f"change {key}")
+        most = None if key == "max_frames" else MOST_PIXELS
+        if number is not None and (number < 1 or (most and number > most)):
+            bounds = f"from 1 to {most}" if most else "at least 1"
+            raise UsageError(f"{where}: {key} = {number}", wanted=bounds, remedy=f"change {key}")
     if protocol.skip_first < 0 or protocol.skip_last < 0:
         raise UsageError(f"{where}: negative skip_first or skip_last", wanted="0 or more", remedy="change it")
     return protocol
@@ -216,6 +219,6 @@ def _parse(key: str, text: str) -> object:
         return None
     if bool in kinds and text in ("true", "false"):
         return text == "true"
-    if int in kinds and text.lstrip("-").isdigit():
+    if int in kinds and re.fullmatch("-?[0-9]{1,18}", text):
         return int(text)
     return text
