@@ -60,6 +60,8 @@ class UnitRecord:
     metrics: tuple[tuple[str, str], ...] = ()
     """Metric name to the hash of its signature and code, as scored."""
     luminance_error: float | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader of the scores should know."""
     seconds: float = 0.0
     peak_memory_mib: float | None = None
     peak_vram_mib: float | None = None
@@ -278,7 +280,7 @@ def _record(fields: dict[str, Any]) -> UnitRecord:
             )
             for item in fields[name]
         )
-    for name in ("exemplars", "scored"):
-        fields[name] = tuple(fields[name])
+    for name in ("exemplars", "scored", "notes"):
+        fields[name] = tuple(fields.get(name, ()))
     fields["metrics"] = tuple((name, value) for name, value in fields["metrics"])
     return UnitRecord(**fields)
