@@ -66,9 +66,10 @@ def best_offset(frames: Mapping[int, tuple[LStar, RgbFrame]], gray: Callable[[in
     """
 
     def error(offset: int) -> float:
-        if not all(0 <= index + offset < count for index in frames):
+        inside = {index: frame for index, frame in frames.items() if 0 <= index + offset < count}
+        if len(inside) * 2 <= len(frames):
             return math.inf
-        return max(luminance_error(gray(index + offset), *frame) for index, frame in frames.items())
+        return max(luminance_error(gray(index + offset), *frame) for index, frame in inside.items())
 
     errors = {offset: error(offset) for offset in sorted(range(-REACH, REACH + 1), key=abs)}
     best = min(errors, key=errors.__getitem__)

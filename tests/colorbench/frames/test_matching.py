@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 
 from colorbench.errors import MethodError
 from colorbench.frames.matching import Rule, match_frames, surplus_names
 
+Form = Literal["NFC", "NFD"]
 FRAMES = [f"{index:05d}" for index in range(8)]
 
 
@@ -79,7 +81,7 @@ def test_frames_of_a_video_have_no_names_that_could_disagree() -> None:
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
-def test_accents_may_be_written_either_way(forms: tuple[str, str]) -> None:
+def test_accents_may_be_written_either_way(forms: tuple[Form, Form]) -> None:
     there, here = ([unicodedata.normalize(form, f"é{index}") for index in range(4)] for form in forms)
     assert match([*reversed(there), "x"], here) == [3, 2, 1, 0]
     assert surplus_names([*there, "x"], here) == ("x",)

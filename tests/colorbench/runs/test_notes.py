@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from colorbench.frames.opening import read_image, write_png, write_video
 from colorbench.types import RgbFrame
 from reports.tables.grid import make_grid
 
+Form = Literal["NFC", "NFD"]
 COUNT = 16
 Score = Callable[..., Result]
 
@@ -96,7 +98,7 @@ def test_a_lost_frame_beside_a_stray_one_is_refused_by_name(root: Path, score: S
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
-def test_a_clip_is_found_however_its_accents_are_written(root: Path, score: Score, forms: tuple[str, str]) -> None:
+def test_a_clip_is_found_however_its_accents_are_written(root: Path, score: Score, forms: tuple[Form, Form]) -> None:
     there, here = (unicodedata.normalize(form, "caf\u00e9") for form in forms)
     (root / "film").rename(root / here)
     frames = [read_image(path) for path in sorted((root / here).glob("*.png"))]
