@@ -134,7 +134,7 @@ class _Work:
         for name, text in (texts | (score_texts(self.results) if form == "csv" else {})).items():
             path = self.folder / name
             with replacing_file(path) as temporary:
-                temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+                temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
             yield path
 
     def _maker(self, form: str, clip: str) -> Callable[[], Sequence[Path]]:

@@ -203,7 +203,7 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
     """
     text = to_json({"format": FORMAT, **asdict(baseline)}, indent=1) + "\n"
     with replacing_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_baseline(path: Path) -> Baseline:

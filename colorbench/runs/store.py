@@ -164,7 +164,7 @@ class Store:
             yield ours
 
     def _write(self, path: Path, value: Any) -> None:
-        content = (to_json(value, indent=1) + "\n").encode("utf-8", "surrogateescape")
+        content = (to_json(value, indent=1) + "\n").encode()
         if self._mirror is not None:
             self._mirror.push(path, content)
         with replacing_file(path) as temporary, temporary.open("wb") as file:
@@ -211,13 +211,15 @@ def frames_path(folder: Path, *, label: str, clip: str, video: bool) -> Path:
 def safe_name(name: str) -> str:
     """A name as one path component: separators and control characters become "_", and names of dots alone get one before them.
 
-    What is too long for a file system keeps its beginning and ends in a hash.
+    What is too long for a file system keeps its beginning and ends in a hash. A byte that is no UTF-8 becomes its number, as
+    archives and other systems hold no such names.
 
-    >>> safe_name("a/b"), safe_name(".."), safe_name("x" * 999)[-20:]
-    ('a_b', '_..', 'xxx-82d6734c1cdb026f')
+    >>> safe_name("a/b"), safe_name(".."), safe_name("x" * 999)[-20:], safe_name("a\\udcff")
+    ('a_b', '_..', 'xxx-82d6734c1cdb026f', 'a%FF')
     """
     cleaned = re.sub(r'[/\\\x00-\x1f:*?"<>|]', "_", name)
-    if len(cleaned.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
+    cleaned = re.sub("[\ud800-\udfff]", lambda found: f"%{ord(found[0]) & 0xFF:02X}", cleaned)
+    if len(cleaned.encode()) > _LONGEST_NAME:
         cleaned = f"{cleaned[: _LONGEST_NAME // 4]}-{digest(name)[:16]}"
     return f"_{cleaned}" if not cleaned.strip(".") else cleaned
 
@@ -231,10 +233,13 @@ def digest(value: Any) -> str:
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """Strict JSON: infinities are the strings "inf" and "-inf", paths and tuples become text and lists.
 
-    >>> to_json({"psnr": float("inf")})
-    '{"psnr": "inf"}'
+    What is no Unicode in a name is escaped as JSON does, so that the text can be written and the name be read again.
+
+    >>> to_json({"psnr": float("inf"), "clip": "\\udcff"})
+    '{"psnr": "inf", "clip": "\\\\udcff"}'
     """
-    return json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    text = json.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def read_json(path: Path) -> dict[str, Any]:
