@@ -12,8 +12,9 @@ from typing import Any
 
 from colorbench.clips.protocol import load_protocol, metric_fields, run_fields
 from colorbench.dataset import find_root
-from colorbench.errors import MetricError, UnknownNameError, UsageError
+from colorbench.errors import FramesError, MetricError, UnknownNameError, UsageError
 from colorbench.files.composed import find_name
+from colorbench.frames.content_state import content_state
 from colorbench.frames.opening import content_digest, natural_key
 from colorbench.metric import ClipMetric, FrameMetric
 from colorbench.registry import DATASETS, METRICS
@@ -61,6 +62,8 @@ class Plan:
     """Clips that the split lists and this machine lacks."""
     clips: tuple[Clip, ...]
     clip_digests: tuple[str, ...]
+    clip_states: tuple[str, ...]
+    """:func:`~colorbench.frames.content_state.content_state` of the clips, asked before they were hashed."""
     methods: tuple[PlannedMethod, ...]
     metrics: tuple[PlannedMetric, ...]
     command: tuple[str, ...]
@@ -136,6 +139,7 @@ def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor, sees_gpu: Callable
     clips = _select(dataset.clips(root, split=split or None), spec.clips)
     absent = getattr(dataset, "absent", lambda *_: ())(root, split or None)
     metrics = _plan_metrics(spec)
+    states, digests = zip(*(_hashed(clip, executor=executor) for clip in clips), strict=True)
     methods = tuple(plan_method(method, protocol, spec, sees_gpu=sees_gpu) for method in _labelled(spec.methods))
     return Plan(
         spec=spec,
@@ -143,7 +147,8 @@ def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor, sees_gpu: Callable
         dataset=f"{dataset_name}:{split}" if split else dataset_name,
         absent=tuple(absent),
         clips=clips,
-        clip_digests=tuple(digest_clip(clip, executor=executor) for clip in clips),
+        clip_digests=tuple(digests),
+        clip_states=tuple(states),
         methods=methods,
         metrics=metrics,
         command=tuple(sys.argv),
@@ -158,6 +163,15 @@ def digest_clip(clip: Clip, *, executor: ThreadPoolExecutor) -> str:
     """
     references = (content_digest(path) for path in clip.references)
     return digest([clip.name, content_digest(clip.source, executor=executor), *references])
+
+
+def _hashed(clip: Clip, *, executor: ThreadPoolExecutor) -> tuple[str, str]:
+    """A clip's state and digest. One that can't be read has neither: its units fail with the reason, and the others go on."""
+    state = content_state(clip.source, *clip.references)
+    try:
+        return state, digest_clip(clip, executor=executor)
+    except FramesError:
+        return "unreadable", digest([clip.name, "unreadable"])
 
 
 def default_metrics() -> tuple[str, ...]:

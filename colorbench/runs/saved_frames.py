@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from colorbench.errors import StoreError, UsageError
+from colorbench.files.atomic import replacing_file
 from colorbench.files.file_state import remembered_digest
 from colorbench.files.structured import read_json
 from colorbench.frames.pictures import is_picture_name
@@ -20,7 +21,6 @@ from colorbench.records import record_from
 from colorbench.runs.store import to_json
 
 VIDEO = ".mkv"
-_NOTE = ".unit.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +40,8 @@ class FramesNote:
 
 
 def note_path(path: Path) -> Path:
-    """Where the note of saved frames is: in a folder of pictures, beside a video. Hidden, so that nothing takes it for frames."""
-    return path.with_name(f".{path.name}.json") if path.suffix == VIDEO else path / _NOTE
+    """Where the note of saved frames is: beside them, hidden, so that nothing takes it for frames."""
+    return path.with_name(f".{path.name}.json")
 
 
 def read_note(path: Path) -> FramesNote | None:
@@ -100,9 +100,7 @@ def changed_frames(path: Path, note: FramesNote) -> str:
 
 
 def put_in_place(made: Path, path: Path, *, unit: Mapping[str, str]) -> None:
-    """Gives finished frames their place, with their note, in place of what is there.
-
-    A video takes its name before its note does: between the two, it counts as another unit's.
+    """Gives finished frames their place, and then their note, in place of what is there; between the two they are nobody's.
 
     Args:
         made: a folder of pictures, or a video, on the same file system.
@@ -112,16 +110,14 @@ def put_in_place(made: Path, path: Path, *, unit: Mapping[str, str]) -> None:
     Raises:
         OSError: a file can't be written.
     """
-    video = path.suffix == VIDEO
-    names = [path.name] if video else _file_names(made)
-    files = {name: remembered_digest(made if video else made / name) for name in names}
+    pictures = made.is_dir()
+    names = _file_names(made) if pictures else [path.name]
+    files = {name: remembered_digest(made / name if pictures else made) for name in names}
     text = to_json(asdict(record_from(FramesNote, {**unit, "files": files})), indent=1) + "\n"
-    note = made.with_name(made.name + ".json") if video else made / _NOTE
-    note.write_bytes(text.encode("utf-8", "surrogateescape"))
-    remove(path)
-    made.rename(path)
-    if video:
-        note.replace(note_path(path))
+    with replacing_file(note_path(path)) as note:
+        note.write_bytes(text.encode("utf-8", "surrogateescape"))
+        remove(path)
+        made.rename(path)
 
 
 def remove(path: Path) -> None:

@@ -19,8 +19,9 @@ from colorbench.runs import provenance
 from colorbench.runs.determinism import prepare
 from colorbench.runs.keeping import kept_frames
 from colorbench.runs.notes import unit_notes
+from colorbench.runs.originals import Originals
 from colorbench.runs.plan import Plan, Unit
-from colorbench.runs.planned_method import PlannedMethod
+from colorbench.runs.planned_method import PlannedMethod, check_same_method
 from colorbench.runs.store import UnitRecord
 from colorbench.scoring.clip_scores import ClipScores, OpenMetric, TruthMemo, take_frames
 from colorbench.types import Exemplar
@@ -45,6 +46,7 @@ class Workshop:
 
     def __init__(self, plan: Plan, *, executor: ThreadPoolExecutor) -> None:
         self.plan, self.executor = plan, executor
+        self.originals = Originals(plan, executor=executor)
         self._colorizers: dict[str, Colorizer] = {}
         self._metrics: dict[str, tuple[OpenMetric, ...]] = {}
         self._passes: dict[str, FusedPass] = {}
@@ -104,9 +106,10 @@ class Workshop:
         kept: ExitStack,
         cost: provenance.Cost,
     ) -> Made:
-        """A unit's record; saved frames take their names once all are scored."""
+        """A unit's record; saved frames take their names once all are scored, of a clip that is still what was hashed."""
         with kept:
             scores = scored()
+            self.originals.check(unit)
         return _made(
             unit,
             self._origin(unit),
@@ -136,9 +139,9 @@ class Workshop:
 
     def _colorizer(self, method: PlannedMethod) -> Colorizer:
         if method.label not in self._colorizers:
-            self._colorizers[method.label] = method.method.load(
-                variant=method.variant.name, device=method.device, settings=method.settings
-            )
+            colorizer = method.method.load(variant=method.variant.name, device=method.device, settings=method.settings)
+            check_same_method(method, threads=self.plan.spec.threads)
+            self._colorizers[method.label] = colorizer
         return self._colorizers[method.label]
 
     def _open_metrics(self, device: str) -> tuple[OpenMetric, ...]:

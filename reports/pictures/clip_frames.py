@@ -22,6 +22,8 @@ from colorbench.runs.store import digest, frames_path
 from colorbench.scoring.clip_scores import NO_COLOR
 from colorbench.types import Clip, Exemplar, RgbFrame
 
+UNSAVED = "its frames are not saved"
+
 MOST_EXEMPLARS = 8
 """Exemplars that are shown of a clip, the first ones."""
 
@@ -108,7 +110,7 @@ def why_unsaved(results: Results, label: str, clip: str) -> str:
     if record is None or record.status != "done":
         return "it is not done"
     found = (frames_mismatch(path, key=record.key) for path in _places(results, label, clip) if path.exists())
-    return next(found, "its frames are not saved")
+    return next(found, UNSAVED)
 
 
 def has_truth(results: Results, clip: str) -> bool:
