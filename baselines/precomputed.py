@@ -9,18 +9,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast, get_args
 
 from colorbench.errors import ColorbenchError, MethodError, UsageError
+from colorbench.files.composed import composed
 from colorbench.files.structured import read_json
 from colorbench.frames.content_state import content_state
+from colorbench.frames.matching import Rule, match_frames, some, surplus_names
 from colorbench.frames.opening import VIDEO_SUFFIXES, FrameSource, content_digest, open_frames, read_ahead
-from colorbench.frames.pictures import is_picture_name
+from colorbench.frames.pictures import is_picture_name, picture_files
 from colorbench.method import GrayClip
 from colorbench.runs.saved_frames import changed_frames, read_note
 from colorbench.runs.store import safe_name
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 
-CHOICES = {"match": ("auto", "stem", "order"), "resize": ("no", "yes")}
+CHOICES = {"match": get_args(Rule), "resize": ("no", "yes")}
 _DEPTH = 16
 
 
@@ -35,7 +38,11 @@ class Precomputed:
         luminance="own",
         settings=(
             Setting(name="folder", summary="the folder that holds CLIP/ or CLIP.mp4 for each clip"),
-            Setting(name="match", summary="frames by file stem, by order, or auto: by stem where all are there", default="auto"),
+            Setting(
+                name="match",
+                summary="frames by file stem, by order, or auto: by stem, else by order",
+                default="auto",
+            ),
             Setting(name="resize", summary="yes brings results of another size to the protocol's", default="no"),
         ),
     )
@@ -69,7 +76,7 @@ class Precomputed:
                 raise UsageError(f"{name} = {settings[name]!r}", wanted=f"one of {', '.join(known)}", remedy=f"change {name}")
         folder = _folder(settings)
         states = {path: content_state(path) for path in _results(folder)}
-        return Results(folder, match=settings["match"], resize=settings["resize"] == "yes", states=states)
+        return Results(folder, match=cast(Rule, settings["match"]), resize=settings["resize"] == "yes", states=states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class Results:
     """A folder of results; satisfies Colorizer."""
 
     folder: Path
-    match: str = "auto"
+    match: Rule = "auto"
     resize: bool = False
     states: Mapping[Path, str] = field(default_factory=dict)
     """Of each clip's results when they were hashed."""
@@ -109,19 +116,29 @@ class Results:
                 remedy="give the same command again once they are finished",
             )
 
+    def notes(self, clip: GrayClip, *, whole: bool) -> tuple[str, ...]:
+        """See Noting: results that are of no frame."""
+        if self.match == "order" or not whole:
+            return ()
+        path = self._path(clip.name)
+        names = [file.stem for file in picture_files(path)] if path.is_dir() else open_frames(path).names
+        left = surplus_names(names, clip.frame_names)
+        return (f"{len(left)} of its results are named as no frame and left out: {some(left)}",) if left else ()
+
     def _path(self, name: str) -> Path:
         known: dict[str, Path] = {}
+        names = (composed(name), safe_name(composed(name)))
         for path in _results(self.folder):
             # What a run saved has a note: its name may be a clip's name made safe, or that of another clip.
-            stem = note.clip if (note := read_note(path)) else path.name if path.is_dir() else path.stem
-            if stem in known and stem in (name, safe_name(name)):
+            stem = composed(note.clip if (note := read_note(path)) else path.name if path.is_dir() else path.stem)
+            if stem in known and stem in names:
                 raise MethodError(
                     f"clip {name!r} has results in both {known[stem]} and {path}",
                     wanted="one folder or video a clip",
                     remedy="move one of them elsewhere",
                 )
             known[stem] = path
-        for stem in (name, safe_name(name)):
+        for stem in names:
             if stem in known:
                 return known[stem]
         near = difflib.get_close_matches(name, known, n=1)
@@ -133,27 +150,9 @@ class Results:
 
     def _indices(self, source: FrameSource, clip: GrayClip) -> Sequence[int]:
         """Which result belongs to each frame of the clip."""
-        at = {stem: index for index, stem in enumerate(source.names)}
-        missing = [stem for stem in clip.frame_names if stem not in at]
-        if self.match != "order" and not missing:
-            return [at[stem] for stem in clip.frame_names]
-        if self.match == "stem":
-            raise MethodError(
-                f"{len(missing)} frames of clip {clip.name!r} have no result in {source.path}: {_some(missing)}",
-                wanted="a result with the stem of each frame",
-                remedy="rename them, or match by order: match=order",
-            )
-        if source.n_frames != len(clip):
-            surplus = [stem for stem in source.names if stem not in set(clip.frame_names)]
-            differ = "; ".join(
-                f"{word} {_some(stems)}" for word, stems in (("without result:", missing), ("unknown:", surplus)) if stems
-            )
-            raise MethodError(
-                f"{source.path} has {source.n_frames} results, clip {clip.name!r} has {len(clip)} frames ({differ})",
-                wanted="one result for each frame",
-                remedy="add or remove the difference, or name results by the stems of their frames",
-            )
-        return range(len(clip))
+        # The names of a video's frames are numbers; footage has a frame rate where it is one.
+        named = source.fps is None and getattr(clip, "fps", None) is None
+        return match_frames(source.names, clip.frame_names, rule=self.match, named=named, source=source.path, clip=clip.name)
 
 
 def _check_one_method(folder: Path) -> None:
@@ -217,11 +216,6 @@ def _resized(rgb: RgbFrame, clip: GrayClip) -> RgbFrame:
 
 def _threads() -> int:
     return os.cpu_count() or 1
-
-
-def _some(stems: Sequence[str], most: int = 3) -> str:
-    rest = f" and {len(stems) - most} more" if len(stems) > most else ""
-    return ", ".join(stems[:most]) + rest
 
 
 METHODS = (Precomputed(),)

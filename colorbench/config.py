@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from os import PathLike
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -14,8 +15,14 @@ from colorbench.runs.remote import is_url
 from colorbench.runs.run_folder import working_copy
 from colorbench.types import MethodSpec, RunSpec
 
+SEEDS = (0, 2**32 - 1)
+"""Least and most; NumPy's generators take no others."""
+THREADS = (1, 1024)
+_WORKERS = (1, 1 << 16)
+
 _LISTS = ("methods", "metrics", "require", "clips")
 _TABLES = ("set", "override")
+_TEXTS = ("dataset", "protocol", "out", "data_root", "address")
 _KEYS = (*(field.name for field in fields(RunSpec) if field.name not in ("overrides", "remote")), *_TABLES)
 
 
@@ -48,6 +55,9 @@ def make_spec(options: Mapping[str, Any], *, config: Path | None = None) -> RunS
     if not merged.get("methods"):
         raise UsageError("no method named", wanted="at least one", remedy="--methods flow,gray; `colorbench methods` lists them")
     merged["methods"] = _method_specs(merged["methods"], settings)
+    for key in _TEXTS:
+        if not isinstance(merged.get(key, ""), str | PathLike):
+            raise UsageError(f"{key} = {merged[key]!r}", wanted="text", remedy=f"put {key} in quotes")
     if str(merged.get("workers", "")).isdecimal():
         merged["workers"] = int(merged["workers"])
     if is_url(str(merged.get("out", ""))):
@@ -126,9 +136,10 @@ def _all_methods() -> list[MethodSpec]:
 
 
 def _names(value: Any, key: str) -> Iterable[str]:
-    if not isinstance(value, str | list | tuple):
-        raise UsageError(f"{key} = {shortened(value)}", wanted="a list of names, or text", remedy=f"change {key}")
-    for text in [value] if isinstance(value, str) else value:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple):
+        raise UsageError(f"{key} = {shortened(value)}", wanted="a list of names", remedy=f'write {key} = ["A", "B"], or "A,B"')
+    for text in texts:
         if not isinstance(text, str):
             raise UsageError(f"{shortened(text)} in {key}", wanted="text", remedy="put it in quotes")
         yield from (name.strip() for name in text.split(",") if name.strip())
@@ -146,13 +157,12 @@ def _check_choices(values: Mapping[str, Any]) -> None:
     for key, known in choices.items():
         if key in values and values[key] not in known:
             raise UsageError(f"{key} = {values[key]!r}", wanted=f"one of {', '.join(known)}", remedy=f"change {key}")
-    if "seed" in values and type(values["seed"]) is not int:
-        raise UsageError(f"seed = {values['seed']!r}", wanted="a whole number", remedy="change seed")
-    for key, also in (("threads", ""), ("workers", "auto")):
-        if key in values and values[key] != also and (type(values[key]) is not int or values[key] < 1):
+    for key, (least, most), also in (("seed", SEEDS, ""), ("threads", THREADS, ""), ("workers", _WORKERS, "auto")):
+        number = values.get(key, also)
+        if number != also and not (type(number) is int and least <= number <= most):
             raise UsageError(
-                f"{key} = {values[key]!r}",
-                wanted=f"a whole number from 1 on{f', or {also}' if also else ''}",
+                f"{key} = {number!r}",
+                wanted=f"a whole number from {least} to {most}{f', or {also}' if also else ''}",
                 remedy=f"change {key}",
             )
     if values.get("remote") and values.get("save_frames", "no") != "no":

@@ -96,7 +96,7 @@ def parsed(text: str) -> Any:
 
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -137,7 +137,9 @@ def _value(hint: Any, value: Any, path: str, what: str) -> Any:
 
 def _plainly(values: Sequence[Any], hint: Any) -> bool:
     """Whether all are of a plain type already, as the thousands of a clip's frames are."""
-    return hint in (int, str, float) and set(map(type, values)) <= {hint} and not (hint is float and any(map(math.isnan, values)))
+    if hint not in (int, str, float) or not set(map(type, values)) <= {hint}:
+        return False
+    return hint is not float or all(map(math.isfinite, values))
 
 
 def shortened(value: Any) -> str:
@@ -162,7 +164,7 @@ def _first_that_fits(options: tuple[Any, ...], value: Any, path: str, what: str)
 
 
 def _number(value: Any) -> float | None:
-    """A value as a float; None where it is none, or no number (NaN), or too large."""
+    """A value as a float; None where it is none, or no finite number. An infinite one is written as "inf"."""
     if isinstance(value, str):
         return {"inf": math.inf, "-inf": -math.inf}.get(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -171,7 +173,7 @@ def _number(value: Any) -> float | None:
         number = float(value)
     except OverflowError:
         return None
-    return None if math.isnan(number) else number
+    return number if math.isfinite(number) else None
 
 
 def _path(where: str, key: str) -> str:

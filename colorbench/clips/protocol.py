@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from colorbench.clips.shots import DETECTION
 from colorbench.errors import UnknownNameError, UsageError
 from colorbench.files.structured import read_toml
 from colorbench.records import shortened
-from colorbench.types import MetricCard, Protocol
+from colorbench.types import MOST_PIXELS, MetricCard, Protocol
 
 PRESETS: dict[str, Protocol] = {
     protocol.name: protocol
@@ -186,8 +187,10 @@ def build_protocol(fields: dict[str, Any], *, where: str) -> Protocol:
         )
     for key in ("width", "height", "max_frames", "crop_multiple"):
         number = getattr(protocol, key)
-        if number is not None and number < 1:
-            raise UsageError(f"{where}: {key} = {number}", wanted="at least 1", remedy=f"change {key}")
+        most = None if key == "max_frames" else MOST_PIXELS
+        if number is not None and (number < 1 or (most and number > most)):
+            bounds = f"from 1 to {most}" if most else "at least 1"
+            raise UsageError(f"{where}: {key} = {number}", wanted=bounds, remedy=f"change {key}")
     if protocol.skip_first < 0 or protocol.skip_last < 0:
         raise UsageError(f"{where}: negative skip_first or skip_last", wanted="0 or more", remedy="change it")
     return protocol
@@ -223,6 +226,6 @@ def _parse(key: str, text: str) -> object:
         return None
     if bool in kinds and text in ("true", "false"):
         return text == "true"
-    if int in kinds and text.lstrip("-").isdigit():
+    if int in kinds and re.fullmatch("-?[0-9]{1,18}", text):
         return int(text)
     return text

@@ -69,6 +69,8 @@ class Row:
     """Clips on which the method was not run."""
     seen: str = ""
     """The run's dataset, where the method's weights were trained on clips of it."""
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What a reader should know of the scores, to the clips of which it is true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,17 @@ def _method_row(method: MethodFacts, results: Results) -> Row:
         failed=len(records) - len(done),
         missing=len(results.clips) - len(records),
         seen=_seen(method.trained_on, results.dataset),
+        notes=_notes(done),
     )
+
+
+def _notes(records: Sequence[UnitRecord]) -> dict[str, tuple[str, ...]]:
+    """Each note to the clips that have it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for record in records:
+        for note in record.notes:
+            found[note] = (*found.get(note, ()), record.clip)
+    return found
 
 
 def _seen(trained_on: tuple[str, ...], dataset: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from colorbench.clips.protocol import load_protocol, metric_fields, run_fields
 from colorbench.dataset import find_root
 from colorbench.errors import FramesError, MetricError, UnknownNameError, UsageError
+from colorbench.files.composed import find_name
 from colorbench.frames.content_state import content_state
 from colorbench.frames.opening import content_digest, natural_key
 from colorbench.metric import ClipMetric, FrameMetric
@@ -187,10 +188,12 @@ def thread_count() -> int:
 
 def _select(clips: Sequence[Clip], wanted: Sequence[str]) -> tuple[Clip, ...]:
     names = {clip.name: clip for clip in clips}
+    taken = set()
     for name in wanted:
-        if name not in names:
+        if (known := find_name(name, names)) is None:
             raise UnknownNameError("clip", name, names)
-    return tuple(names[name] for name in sorted(set(wanted) or names, key=natural_key))
+        taken.add(known)
+    return tuple(names[name] for name in sorted(taken or names, key=natural_key))
 
 
 def _labelled(specs: Sequence[MethodSpec]) -> Sequence[MethodSpec]:

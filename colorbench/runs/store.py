@@ -69,6 +69,8 @@ class UnitRecord:
     metrics: tuple[tuple[str, str], ...] = ()
     """Metric name to the hash of its signature and code, as scored."""
     luminance_error: float | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader of the scores should know."""
     seconds: float = 0.0
     peak_memory_mib: float | None = None
     peak_vram_mib: float | None = None

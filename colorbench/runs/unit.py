@@ -18,6 +18,7 @@ from colorbench.metric import FusedPass
 from colorbench.runs import provenance
 from colorbench.runs.determinism import prepare
 from colorbench.runs.keeping import kept_frames
+from colorbench.runs.notes import unit_notes
 from colorbench.runs.originals import Originals
 from colorbench.runs.plan import Plan, Unit
 from colorbench.runs.planned_method import PlannedMethod, check_same_method
@@ -113,6 +114,7 @@ class Workshop:
             unit,
             self._origin(unit),
             status="done",
+            notes=unit_notes(footage, exemplars, scores, self._colorizer(unit.method)),
             exemplars=tuple(exemplar.index for exemplar in exemplars),
             scored=footage.scored,
             frame_count=len(footage),

@@ -32,6 +32,7 @@ from reports.figures.curves import by_distance, by_frame
 from reports.figures.drawing import write_drawing
 from reports.figures.psnr_cdc import psnr_cdc
 from reports.figures.style import WIDTH, looks
+from reports.tables.csv_text import cell
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -300,9 +301,6 @@ for drawing in drawings(read_results(Path(sys.argv[1])))[:3]:
     assert picture is not None
     assert picture.shape[1] == pytest.approx(WIDTH * 300, abs=1)
     assert abs(WIDTH * 2.54 - 8) < 0.01
-
-
-from reports.tables.csv_text import cell
 
 
 def test_the_users_own_style_changes_nothing(points: Summary, tmp_path: Path) -> None:

@@ -446,7 +446,9 @@ def test_a_value_of_the_wrong_form_in_a_baseline_is_named(tmp_path: Path, change
     assert named in caught.value.wrong
 
 
-@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize(
+    "put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to(path)]
+)
 def test_what_is_no_file_in_a_baselines_place_is_refused_at_once(tmp_path: Path, put: Callable[[Path], object]) -> None:
     put(tmp_path / "baseline.json")
     with pytest.raises(UndecidedError, match="can't read the baseline"):
