@@ -29,8 +29,8 @@ def root(make_clips: Callable[..., Path]) -> Path:
 
 @pytest.fixture
 def run(root: Path, tmp_path: Path) -> Callable[..., Result]:
-    def go(*methods: str, **options: object) -> Result:
-        given = {"data_root": root, "out": tmp_path / "run", "save_frames": "png", **COMMON, **options}
+    def go(*methods: str, **options: Any) -> Result:
+        given: dict[str, Any] = {"data_root": root, "out": tmp_path / "run", "save_frames": "png", **COMMON, **options}
         return colorbench.run(methods, **given)
 
     return go
