@@ -21,7 +21,7 @@ def record_from(kind: type[_T], table: Any, *, where: str = "", what: str = "the
     """A dataclass from a mapping, its fields checked against their annotations.
 
     Args:
-        kind: a dataclass of int, float, bool, str, Literal, tuples of these, and such dataclasses.
+        kind: a dataclass of int, float, bool, str, Literal, tuples of these, and such dataclasses, each of them also "or None".
         table: keys and values; a dataclass inside is a mapping.
         where: the key under which the table lies, for messages.
         what: the whole, for messages.
@@ -99,6 +99,10 @@ def _value(hint: Any, value: Any, path: str, what: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return record_from(cast(type, hint), value, where=path, what=what)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        # Of something and None alone; TOML and JSON that has no null leave the key out.
+        (inner_hint,) = (part for part in arguments if part is not types.NoneType)
+        return None if value is None else _value(inner_hint, value, path, what)
     if origin is Literal:
         if value in arguments and not isinstance(value, bool):
             return value
