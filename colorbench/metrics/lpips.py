@@ -70,7 +70,7 @@ class Lpips:
         Raises:
             MetricError: they are not on this machine, or not what their name says.
         """
-        import torch
+        from colorbench.nets.checkpoints import read_state
 
         found = find_backbone(BACKBONES[self.net].file_name)
         if isinstance(found, Missing):
@@ -79,8 +79,9 @@ class Lpips:
                 wanted="torchvision's ImageNet weights",
                 remedy=f"get it with: {found.command}",
             )
-        weights = torch.load(found, map_location="cpu", weights_only=True)
-        return LpipsScorer(PerceptualDistance(self.net, weights, device=device), f"{self.card.name}/features on {device}")
+        return LpipsScorer(
+            PerceptualDistance(self.net, read_state(found), device=device), f"{self.card.name}/features on {device}"
+        )
 
 
 def lpips(truth: RgbFrame, prediction: RgbFrame, *, net: Net = "alex", device: str = "cpu") -> float:

@@ -61,21 +61,22 @@ class _Name:
 class _Type:
     """Stands for ``numpy.dtype``."""
 
-    def __init__(self, code: str, align: object = False, copy: object = True) -> None:
+    def __init__(self, code: str, *_: object) -> None:
         if code not in _TYPES:
             raise pickle.UnpicklingError(f"an array's type is {code!r}, not a number's")
-        self.code, self.order = code, "|"
+        self.dtype = np.dtype(code)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        if state[1] not in ("<", ">", "|"):
-            raise pickle.UnpicklingError(f"an array's byte order is {state[1]!r}")
-        self.order = state[1]
+        order = state[1]
+        if order not in ("<", ">", "|"):
+            raise pickle.UnpicklingError(f"an array's byte order is {order!r}")
+        self.dtype = self.dtype.newbyteorder(order)
 
 
 class _Array:
-    """Stands for ``numpy.ndarray``."""
+    """Stands for ``numpy.ndarray``; all that counts comes with its state."""
 
-    def __init__(self, kind: object, shape: object, code: object) -> None:
+    def __init__(self, *_: object) -> None:
         self.state: tuple[Any, ...] = ()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -85,7 +86,7 @@ class _Array:
         _, shape, kind, is_fortran, content = self.state
         if not isinstance(kind, _Type) or not isinstance(content, bytes):
             raise pickle.UnpicklingError("an array's content is not bytes of numbers")
-        flat = np.frombuffer(content, dtype=np.dtype(kind.code).newbyteorder(kind.order))
+        flat = np.frombuffer(content, dtype=kind.dtype)
         return flat.reshape(shape, order="F" if is_fortran else "C")
 
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from colorbench.errors import WeightsError
 from colorbench.files.cache import cache_root
 from colorbench.weights.manifest import load_manifest
+from colorbench.weights.tensors import file_tensors_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,18 @@ def weight_folders() -> tuple[Path, ...]:
 
 
 def find_backbone(file_name: str) -> Path | Missing:
-    """The verified file of that name, or why there is none and what to do.
+    """The verified file of that name or the same weights converted from a package; or why there is neither and what to do.
 
     Args:
         file_name: torchvision's name, ending in eight digits of its SHA-256.
+
+    Returns:
+        torchvision's file, or safetensors that hold the convolutions alone (``features.N.weight``).
     """
     folders = weight_folders()
     command = _command(file_name, folders[0])
+    if (converted := _find_converted(file_name, folders[0])) is not None:
+        return converted
     for folder in folders:
         path = folder / file_name
         if path.is_file():
@@ -53,6 +60,17 @@ def find_backbone(file_name: str) -> Path | Missing:
                 return path
             return Missing(f"{path} is not what its name says: its SHA-256 starts with {found[:8]}, not {wanted}", command)
     return Missing(f"no {file_name} in {' or '.join(map(_shown, folders))}", command)
+
+
+def _find_converted(file_name: str, folder: Path) -> Path | None:
+    """The same weights out of a package, where they are in place and whole."""
+    package = next((entry.package for entry in load_manifest().values() if entry.place == file_name), None)
+    if package is None or not (path := folder / package.place).is_file():
+        return None
+    try:
+        return path if file_tensors_digest(path) == package.tensors else None
+    except WeightsError:
+        return None
 
 
 def _digits(file_name: str) -> str:

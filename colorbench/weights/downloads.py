@@ -123,7 +123,9 @@ class Partial:
         self._note.unlink(missing_ok=True)
 
 
-def download(address: str, partial: Partial, wish: Wish, *, patience: Patience, watcher: Watcher) -> None:
+def download(
+    address: str, partial: Partial, wish: Wish, *, patience: Patience, watcher: Watcher, certificates: str = ""
+) -> None:  # fmt: skip
     """Brings the partial file to its end, from one address.
 
     Args:
@@ -132,6 +134,7 @@ def download(address: str, partial: Partial, wish: Wish, *, patience: Patience, 
         wish: what should come.
         patience: when a server is given up.
         watcher: told how it goes.
+        certificates: a bundle to verify the server with; empty for the default.
 
     Raises:
         DownloadFailure: it did not work; what came is kept where it can be continued.
@@ -144,6 +147,8 @@ def download(address: str, partial: Partial, wish: Wish, *, patience: Patience, 
     with requests.Session() as session:
         # A compressed answer could not be continued, nor its length compared.
         session.headers.update({"User-Agent": f"colorbench/{__version__}", "Accept-Encoding": "identity"})
+        if certificates:
+            session.verify = certificates
         _Transfer(session, partial, wish, patience, watcher).run(address)
 
 

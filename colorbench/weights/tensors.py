@@ -6,19 +6,23 @@ import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from colorbench.errors import WeightsError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def tensors_digest(arrays: Mapping[str, np.ndarray[Any, Any]]) -> str:
     """SHA-256 of all arrays in the order of their names, names and shapes included, values as float32.
 
+    >>> import numpy as np
     >>> tensors_digest({"a": np.zeros(2)}) == tensors_digest({"a": np.zeros(2, np.float16)})
     True
     """
+    import numpy as np
+
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {tuple(array.shape)}\n".encode())
