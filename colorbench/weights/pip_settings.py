@@ -14,7 +14,7 @@ from pathlib import Path
 
 from colorbench.errors import UsageError
 
-_SECTIONS = ("global", "download")
+_SECTIONS = ("global", "install", "download")
 _TRUE = frozenset({"1", "y", "yes", "t", "true", "on"})
 
 
