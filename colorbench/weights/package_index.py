@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pypi_simple import DistributionPackage
 
 
+_NO_LIST = "answers with something else than a list of packages"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """What one place says of an archive: a file here, an address, or the reason why it has neither."""
@@ -67,13 +70,15 @@ def _asked(address: str, member: PackageMember, settings: PipSettings, patience:
         reason = f"has no package {member.package}"
     except requests.HTTPError as error:
         reason = f"answers {error.response.status_code}" if error.response is not None else "answers with an error"
+    except requests.JSONDecodeError:
+        reason = _NO_LIST
     except requests.RequestException as error:
         reason = cause_of(error)
     except OSError as error:
         reason = f"can't be read: {error.strerror or error}"
     # What a server sends in the place of an index: another type, JSON of another shape.
     except (UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError):
-        reason = "answers with something else than a list of packages"
+        reason = _NO_LIST
     return Offer(place=place, reason=reason)
 
 
