@@ -13,8 +13,10 @@ import stat
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal, NoReturn
+from typing import IO, Literal
 
 from colorbench.errors import WeightsError
 from colorbench.files.atomic import storage_errors
@@ -67,42 +69,40 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int, most_files: int = MO
     try:
         _unpack_zip(archive, writer) if kind == "zip" else _unpack_tar(archive, writer)
     except _BROKEN as error:
-        raise _damaged(archive, error) from error
+        raise WeightsError(
+            f"archive {archive.name} is damaged: {error or type(error).__name__}",
+            wanted="a whole archive",
+            remedy="get it again",
+        ) from error
 
 
 def extract_member(archive: Path, member: str, target: Path, *, most_bytes: int) -> None:
-    """Takes one file out of an archive, wherever the archive would put it. On an error the target may hold a part.
+    """Copies one file out of an archive, and looks at no other. On an error the target may hold a part.
 
     Args:
-        archive: zip (wheels are), or tar with any compression that Python knows.
+        archive: zip (a wheel is one), or tar with any compression that Python knows.
         member: its whole path in the archive.
-        target: the file to write, which does not exist.
-        most_bytes: of the file.
+        target: the file that is written, whatever path the member claims.
+        most_bytes: that it may hold.
 
     Raises:
-        WeightsError: no archive, a damaged one; no such file in it, or two, or a link, device, encrypted or larger one.
-        StoreError: the disk is full, or the folder can't be written.
+        WeightsError: no archive, a damaged one, no such member, one that is no plain file or larger.
+        StoreError: the disk is full, or the target can't be written.
     """
-    writer = _Writer(archive, target.parent, most_bytes=most_bytes, most_files=1)
     kind = archive_kind(archive)
     try:
         if kind == "zip":
-            with zipfile.ZipFile(archive) as content:
-                infos = [info for info in content.infolist() if info.filename == member]
-                writer.check_one(member, len(infos))
-                writer.check_zipped(infos[0])
-                with content.open(infos[0]) as source:
-                    writer.copy(source, target)
+            with zipfile.ZipFile(archive) as content, _zip_member(content, member) as source:
+                _copy_member(source, target, member, most_bytes)
         elif kind == "tar":
-            with tarfile.open(archive) as content:
-                members = [info for info in content if info.name == member]
-                writer.check_one(member, len(members))
-                with writer.opened(content, members[0]) as source:
-                    writer.copy(source, target)
+            with tarfile.open(archive) as tar, _tar_member(tar, member) as source:
+                _copy_member(source, target, member, most_bytes)
         else:
-            writer.refuse("is no zip or tar archive", "a wheel or an sdist")
+            raise _unusable(archive, "is no zip or tar archive")
     except _BROKEN as error:
-        raise _damaged(archive, error) from error
+        raise _unusable(archive, f"is damaged: {error or type(error).__name__}") from error
+    except KeyError as error:
+        raise _unusable(archive, f"has no {member}") from error
 
 
 class _Writer:
@@ -120,37 +120,11 @@ class _Writer:
 
     def write(self, name: str, source: IO[bytes]) -> None:
         target = self._target(name, once=True)
-        with storage_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-        self.copy(source, target)
-
-    def copy(self, source: IO[bytes], target: Path) -> None:
-        """One file's bytes to a place of the caller's."""
-        with storage_errors(target):
-            file = target.open("xb")
-        with file:
+        with self._created(target) as file:
             while piece := source.read(_PIECE):
                 self.count(len(piece))
                 with storage_errors(target):
                     file.write(piece)
-
-    def check_one(self, name: str, count: int) -> None:
-        """Refuses what is not there, or twice."""
-        if count != 1:
-            self.refuse(f"holds {name!r} {count} times" if count else f"holds no {name!r}", "that file once")
-
-    def check_zipped(self, info: zipfile.ZipInfo) -> None:
-        form = stat.S_IFMT(info.external_attr >> 16)
-        if form not in (0, stat.S_IFREG, stat.S_IFDIR):
-            self.refuse(f"holds {info.filename!r}, a link or device", "files and folders only")
-        if info.flag_bits & 1:
-            self.refuse(f"holds {info.filename!r}, which is encrypted", "files that can be read")
-
-    def opened(self, content: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
-        source = content.extractfile(info) if info.isreg() else None
-        if source is None:
-            self.refuse(f"holds {info.name!r}, a link or device", "files and folders only")
-        return source
 
     def count(self, size: int) -> None:
         """So many more bytes came out of the archive."""
@@ -163,12 +137,20 @@ class _Writer:
         if total > self.most_bytes:
             self.refuse(f"unpacks to {total:,} bytes", f"at most {self.most_bytes:,}")
 
-    def refuse(self, what: str, wanted: str) -> NoReturn:
+    def refuse(self, what: str, wanted: str) -> None:
         raise WeightsError(
             f"archive {self.archive.name} {what}",
             wanted=wanted,
             remedy="nothing of it was kept; look at where the archive is from",
         )
+
+    @contextmanager
+    def _created(self, target: Path) -> Iterator[IO[bytes]]:
+        with storage_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = target.open("xb")
+        with file:
+            yield file
 
     def _target(self, name: str, *, once: bool) -> Path:
         parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
@@ -189,7 +171,11 @@ def _unpack_zip(archive: Path, writer: _Writer) -> None:
         infos = content.infolist()
         writer.announce(sum(info.file_size for info in infos))
         for info in infos:
-            writer.check_zipped(info)
+            form = stat.S_IFMT(info.external_attr >> 16)
+            if form not in (0, stat.S_IFREG, stat.S_IFDIR):
+                writer.refuse(f"holds {info.filename!r}, a link or device", "files and folders only")
+            if info.flag_bits & 1:
+                writer.refuse(f"holds {info.filename!r}, which is encrypted", "files that can be read")
             if info.is_dir():
                 writer.folder_named(info.filename)
             else:
@@ -203,17 +189,50 @@ def _unpack_tar(archive: Path, writer: _Writer) -> None:
             if info.isdir():
                 writer.folder_named(info.name)
                 continue
-            with writer.opened(content, info) as source:
-                writer.write(info.name, source)
+            source = content.extractfile(info) if info.isreg() else None
+            if source is None:
+                writer.refuse(f"holds {info.name!r}, a link or device", "files and folders only")
+            else:
+                with source:
+                    writer.write(info.name, source)
         # Only at its very end does a compressed stream compare its checksum.
         while content.fileobj is not None and (piece := content.fileobj.read(_PIECE)):
             writer.count(len(piece))
 
 
-def _damaged(archive: Path, error: Exception) -> WeightsError:
-    return WeightsError(
-        f"archive {archive.name} is damaged: {error or type(error).__name__}", wanted="a whole archive", remedy="get it again"
-    )
+def _zip_member(content: zipfile.ZipFile, member: str) -> IO[bytes]:
+    info = content.getinfo(member)
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir() or info.flag_bits & 1:
+        raise ValueError(f"{member} is no plain file")
+    return content.open(info)
+
+
+def _tar_member(content: tarfile.TarFile, member: str) -> IO[bytes]:
+    # Goes no further than the member; a link would be followed by extractfile.
+    info = next((info for info in content if info.name == member), None)
+    if info is None:
+        raise KeyError(member)
+    source = content.extractfile(info) if info.isreg() else None
+    if source is None:
+        raise ValueError(f"{member} is no plain file")
+    return source
+
+
+def _copy_member(source: IO[bytes], target: Path, member: str, most_bytes: int) -> None:
+    size = 0
+    with storage_errors(target):
+        file = target.open("wb")
+    with file:
+        while piece := source.read(_PIECE):
+            size += len(piece)
+            if size > most_bytes:
+                raise ValueError(f"{member} has more than {most_bytes:,} bytes")
+            with storage_errors(target):
+                file.write(piece)
+
+
+def _unusable(archive: Path, what: str) -> WeightsError:
+    return WeightsError(f"archive {archive.name} {what}", wanted="the archive that its index lists", remedy="get it again")
 
 
 def _is_torch(path: Path) -> bool:

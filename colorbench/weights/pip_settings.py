@@ -1,6 +1,6 @@
-"""Where pip on this machine takes packages from: its files and its environment variables, read as pip's documentation says.
+"""Where pip looks for packages on this machine: its environment variables and its configuration files, read as pip reads them.
 
-pip itself need not be installed: environments of other installers have none.
+Not asked of pip itself: environments of other tools have none, and ``pip config list`` writes for people.
 """
 
 from __future__ import annotations
@@ -13,83 +13,87 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorbench.errors import UsageError
+from colorbench.weights.connection import Connection
 
 _SECTIONS = ("global", "install", "download")
-_TRUE = frozenset({"1", "y", "yes", "t", "true", "on"})
+"""Later ones are stronger, and the environment is stronger than all."""
+_NAME = "pip.ini" if sys.platform == "win32" else "pip.conf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipSettings:
-    """The part of pip's settings that says from where."""
+    """Places of archives, in the order in which they are asked."""
 
-    find_links: tuple[str, ...] = ()
-    """Folders or pages with archives, looked at first."""
-    indexes: tuple[str, ...] = ()
-    """Addresses of simple indexes; an empty one is pip's own default."""
-    certificates: str = ""
-    """A bundle to verify servers with; empty for the default."""
+    links: tuple[str, ...]
+    """Folders, and pages of links (paths or addresses)."""
+    indexes: tuple[str, ...]
+    """Addresses of simple indexes, ``file://`` ones too; empty where pip is told to use none."""
+    connection: Connection
 
 
 def pip_settings(*, index_url: str = "", find_links: Sequence[str] = ()) -> PipSettings:
-    """What pip would take.
+    """What pip is configured with; without any index, the one that pip uses by default.
 
     Args:
-        index_url: instead of the configured ones, as pip's option ``--index-url``.
-        find_links: besides the configured ones, as pip's option ``--find-links``.
+        index_url: instead of the configured one; further ones that are configured stay.
+        find_links: before the configured ones.
 
     Raises:
-        UsageError: a file of pip's is not what pip reads.
+        UsageError: a configuration file can't be read.
     """
-    values: dict[str, str] = {}
-    for path in _files():
-        values |= _read(path)
-    for key in ("index-url", "extra-index-url", "find-links", "no-index", "cert"):
-        # pip takes an empty variable for none.
-        if value := os.environ.get(f"PIP_{key.replace('-', '_').upper()}"):
-            values[key] = value
-    if index_url:
-        indexes: tuple[str, ...] = (index_url,)
-    elif values.get("no-index", "").lower() in _TRUE:
-        indexes = ()
-    else:
-        indexes = (values.get("index-url", ""), *values.get("extra-index-url", "").split())
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    told = _configured()
+    main = index_url or told.get("index-url", "") or PYPI_SIMPLE_ENDPOINT
+    none = told.get("no-index", "").strip().lower() in ("1", "true", "yes", "y", "on", "t") and not index_url
     return PipSettings(
-        find_links=tuple(dict.fromkeys((*find_links, *values.get("find-links", "").split()))),
-        indexes=tuple(dict.fromkeys(indexes)),
-        certificates=values.get("cert", ""),
+        links=tuple(dict.fromkeys((*find_links, *told.get("find-links", "").split()))),
+        indexes=() if none else tuple(dict.fromkeys((main, *told.get("extra-index-url", "").split()))),
+        connection=Connection(certificates=_expanded(told.get("cert", "")), proxy=told.get("proxy", "")),
     )
 
 
+def _configured() -> dict[str, str]:
+    """Options by their long names."""
+    found: dict[str, dict[str, str]] = {}
+    for path in _files():
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read(path, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"pip's configuration {path} can't be read: {error}", wanted="what pip can read", remedy="mend it"
+            ) from error
+        for section in parser.sections():
+            found.setdefault(section, {}).update({key.replace("_", "-"): value for key, value in parser.items(section)})
+    told = {key: value for section in _SECTIONS for key, value in found.get(section, {}).items() if value}
+    prefix = "PIP_"
+    return told | {
+        name.removeprefix(prefix).lower().replace("_", "-"): value
+        for name, value in os.environ.items()
+        if name.startswith(prefix) and value
+    }
+
+
 def _files() -> Iterator[Path]:
-    """pip's files, the later ones count more: of the machine, of the user, of the environment, the one that is named."""
-    from platformdirs import PlatformDirs
+    """Weakest first: the machine's, the user's, the environment's own, then the one that PIP_CONFIG_FILE names."""
+    import platformdirs
 
     named = os.environ.get("PIP_CONFIG_FILE", "")
     if named == os.devnull:
         return
-    name = "pip.ini" if os.name == "nt" else "pip.conf"
-    dirs = PlatformDirs("pip", appauthor=False, roaming=True, multipath=True)
-    machine = dirs.site_config_dir.split(os.pathsep)
-    yield from (Path(folder) / name for folder in reversed(machine))
-    if os.name != "nt":
-        yield Path("/etc") / name
-    yield Path.home() / ("pip" if os.name == "nt" else ".pip") / name
-    yield Path.home() / ".config" / "pip" / name
-    yield Path(dirs.user_config_dir) / name
-    yield Path(sys.prefix) / name
+    folders = platformdirs.site_config_dir("pip", appauthor=False, multipath=True).split(os.pathsep)
+    if sys.platform not in ("win32", "darwin"):
+        folders.append("/etc")
+    yield from (Path(folder) / _NAME for folder in folders)
+    if not (named and Path(named).exists()):
+        yield Path.home() / ("pip" if sys.platform == "win32" else ".pip") / _NAME
+        yield Path.home() / ".config" / "pip" / _NAME  # macOS too, beside its own folder
+        yield Path(platformdirs.user_config_dir("pip", appauthor=False, roaming=True)) / _NAME
+    yield Path(sys.prefix) / _NAME
     if named:
         yield Path(named)
 
 
-def _read(path: Path) -> dict[str, str]:
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read(path, encoding="utf-8")
-        return {
-            key.replace("_", "-"): value
-            for section in _SECTIONS
-            if parser.has_section(section)
-            for key, value in parser.items(section)
-        }
-    except (configparser.Error, UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"pip's settings {path}: {error}", wanted="a file that pip reads", remedy="mend it") from error
+def _expanded(path: str) -> str:
+    return str(Path(path).expanduser()) if path else ""

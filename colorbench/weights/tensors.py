@@ -1,4 +1,4 @@
-"""A digest of tensors: one for the same weights, whatever file they lie in."""
+"""What weights are, whatever file they lie in: one SHA-256 of the tensors themselves. Takes no numpy until it reads one."""
 
 from __future__ import annotations
 
@@ -11,41 +11,44 @@ from typing import TYPE_CHECKING, Any
 from colorbench.errors import WeightsError
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
+
+Arrays = dict[str, "NDArray[Any]"]
 
 
-def tensors_digest(arrays: Mapping[str, np.ndarray[Any, Any]]) -> str:
-    """SHA-256 of all arrays in the order of their names, names and shapes included, values as float32.
+def tensors_digest(tensors: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 over tensors in the order of their names: name, shape and float32 values, little-endian.
 
     >>> import numpy as np
-    >>> tensors_digest({"a": np.zeros(2)}) == tensors_digest({"a": np.zeros(2, np.float16)})
+    >>> tensors_digest({"bias": np.zeros(1)}) == tensors_digest({"bias": np.zeros(1, np.float16)})
     True
     """
     import numpy as np
 
     digest = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {tuple(array.shape)}\n".encode())
-        digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
+        digest.update(np.ascontiguousarray(tensor, "<f4").data)
     return digest.hexdigest()
 
 
 def file_tensors_digest(path: Path) -> str:
-    """That of a file of safetensors. Read once in a process, unless the file changes.
+    """:func:`tensors_digest` of a safetensors file; computed anew when its size or time changes.
 
     Raises:
         WeightsError: it can't be read.
     """
-    facts = path.stat()
-    return _file_tensors_digest(path, facts.st_mtime_ns, facts.st_size)
+    from safetensors import SafetensorError
+
+    try:
+        status = path.stat()
+        return _of_file(path, status.st_size, status.st_mtime_ns)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} can't be read: {error}", wanted="a .safetensors file", remedy="get it again") from error
 
 
 @lru_cache(maxsize=16)
-def _file_tensors_digest(path: Path, modified: int, size: int) -> str:  # noqa: ARG001 - time and size are part of the cache's key
-    from safetensors import SafetensorError
+def _of_file(path: Path, size: int, time: int) -> str:  # noqa: ARG001 - the key under which it is kept
     from safetensors.numpy import load_file
 
-    try:
-        return tensors_digest(load_file(path))
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise WeightsError(f"{path} can't be read: {error}", wanted="a .safetensors file", remedy="fetch it again") from error
+    return tensors_digest(load_file(path))

@@ -1,56 +1,53 @@
-"""One address of a download, tried as often as it may help, and what came compared with what is known of it."""
+"""One address, asked as often as it may help, until its file is the one that is meant."""
 
 from __future__ import annotations
 
-import shutil
 import time
 
-from colorbench.files.atomic import storage_errors
+from colorbench.weights.connection import Connection, shown_address
 from colorbench.weights.downloads import DownloadFailure, Partial, Patience, Watcher, Wish, download
 from colorbench.weights.manifest import WeightsEntry
-from colorbench.weights.package_index import local_path, shown_address
 from colorbench.weights.pins import Pin
 from colorbench.weights.verification import Verdict, verify
 
+_MOST = 20 << 30
+"""Bytes of a download whose size nobody published."""
 _PROGRESS = 256 << 10
 """Bytes that a try has to bring for the next one to count as the first."""
 
 
-def bring(
+def verified_download(
     address: str,
     entry: WeightsEntry,
     pin: Pin | None,
     partial: Partial,
-    wish: Wish,
     *,
     watcher: Watcher,
     patience: Patience,
-    certificates: str = "",
-) -> Verdict:
-    """Downloads and verifies. What is wrong is discarded; if it was pieced together, all is fetched once more.
+    connection: Connection,
+) -> Verdict:  # fmt: skip
+    """Brings a file and compares it. What is wrong is discarded; if it was pieced together, all is fetched once more.
 
     Args:
-        address: http, https or file.
-        entry: what should come.
+        address: http or https.
+        entry: what it should be: size and digests.
         pin: what was accepted before.
-        partial: holds it in the end.
-        wish: what is known beforehand.
+        partial: the file, where the verdict has no flaw.
         watcher: told how it goes.
-        patience: with the server.
-        certificates: a bundle to verify it with; empty for the default.
+        patience: when a server is given up.
+        connection: how it is reached.
 
     Raises:
-        DownloadFailure: it can't be had there.
-        StoreError: the disk is full, or the folder can't be written.
+        DownloadFailure: it did not come; what came is kept where it can be continued.
+        StoreError: no room on the disk, or the folder can't be written.
     """
+    most = entry.size or 3 * entry.about or _MOST
+    wish = Wish(name=entry.name, size=entry.size, most=most, checked=entry.is_published or pin is not None)
     tries, pause, whole = 1, patience.pause_seconds, False
     while True:
         before = partial.size
         try:
-            if local_path(address) is not None:
-                _copy(address, partial, wish)
-            else:
-                download(address, partial, wish, patience=patience, watcher=watcher, certificates=certificates)
+            download(address, partial, wish, patience=patience, watcher=watcher, connection=connection)
         except DownloadFailure as failure:
             if partial.size - before >= _PROGRESS:
                 tries, pause = 0, patience.pause_seconds
@@ -69,15 +66,3 @@ def bring(
             return verdict
         whole = True
         watcher.note(f"{entry.name}: the continued download is {verdict.flaw}; fetching all of it")
-
-
-def _copy(address: str, partial: Partial, wish: Wish) -> None:
-    path = local_path(address)
-    if path is None or not path.is_file():
-        raise DownloadFailure("is no file", again=False)
-    if wish.size and path.stat().st_size != wish.size:
-        raise DownloadFailure(f"has {path.stat().st_size:,} bytes instead of {wish.size:,}", again=False)
-    partial.begin(address, "")
-    partial.resumed = False
-    with storage_errors(partial.path):
-        shutil.copyfile(path, partial.path)
