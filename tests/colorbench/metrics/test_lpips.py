@@ -381,6 +381,17 @@ def test_the_signature_names_the_convolutions_and_not_the_file() -> None:
     }
 
 
+@pytest.mark.data
+@pytest.mark.weights
+def test_real_clips_score_as_the_package(clip_pairs: list[Pair], official: Callable[[Net], dict[str, Any]]) -> None:
+    weights = official("alex")
+    scorer = METRICS[0].open(device="cpu")
+    with trained("alex", weights) as package:
+        both = Beside(package, weights, scorer.distance)
+        for pair in clip_pairs:
+            assert scorer.score_frame(FakePair(*pair)) == pytest.approx(both.reference(*pair), rel=1e-6)
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("net", NETS)
 def test_a_gpu_computes_in_float32(net: Net, shot: Pair) -> None:
