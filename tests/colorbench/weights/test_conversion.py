@@ -14,7 +14,10 @@ from colorbench.weights.conversion import CONVERSIONS
 from colorbench.weights.hdf5_arrays import read_hdf5_arrays
 from colorbench.weights.pickled_arrays import read_pickled_arrays
 
-ARRAYS = {"net": {"a": np.arange(6, dtype=np.float32).reshape(2, 3)}, "b": np.asfortranarray(np.ones((2, 2), np.float32))}
+ARRAYS: dict[str, Any] = {
+    "net": {"a": np.arange(6, dtype=np.float32).reshape(2, 3)},
+    "b": np.asfortranarray(np.ones((2, 2), np.float32)),
+}
 
 
 def written(tmp_path: Path, content: bytes) -> Path:
