@@ -255,7 +255,9 @@ def _refused(entry: WeightsEntry, wrong: str, verdict: Verdict | None, root: Pat
             f"if the authors replaced the file and you trust it, delete {pin_path(root, entry.name)} and give the command again"
         )
     else:
-        remedy = f"try later, or open {entry.addresses[0]} in a browser and give what it saves to: {add_command(entry)}"
+        archives = " or ".join(dict.fromkeys(member.archive for member in entry.packages))
+        named = f"name a place of {archives} with --index-url or --find-links, " if archives else ""
+        remedy = f"try later, {named}or open {entry.addresses[0]} in a browser and give what it saves to: {add_command(entry)}"
     known = f", SHA-256 {entry.sha256}" if entry.is_exact else ""
     return WeightsError(wrong, wanted=f"{entry.purpose}{known}", remedy=remedy)
 

@@ -14,8 +14,10 @@ from colorbench.weights.conversion import CONVERSIONS
 from colorbench.weights.hdf5_arrays import read_hdf5_arrays
 from colorbench.weights.pickled_arrays import read_pickled_arrays
 
-A = np.arange(6, dtype=np.float32).reshape(2, 3)
-ARRAYS = {"net": {"a": A}, "b": np.asfortranarray(np.ones((2, 2), np.float32))}
+ARRAYS: dict[str, Any] = {
+    "net": {"a": np.arange(6, dtype=np.float32).reshape(2, 3)},
+    "b": np.asfortranarray(np.ones((2, 2), np.float32)),
+}
 
 
 def written(tmp_path: Path, content: bytes) -> Path:
@@ -34,7 +36,7 @@ def test_arrays_of_any_protocol_and_of_both_numpys_are_read(tmp_path: Path, prot
         content = content.replace(b"numpy._core.multiarray", module)
     found = read_pickled_arrays(written(tmp_path, content))
     assert set(found) == {"net/a", "b"}
-    np.testing.assert_array_equal(found["net/a"], A)
+    np.testing.assert_array_equal(found["net/a"], ARRAYS["net"]["a"])
 
 
 class Calling:

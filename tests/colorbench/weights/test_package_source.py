@@ -312,8 +312,9 @@ def test_without_any_index_it_is_said_and_the_address_is_tried(
     site: Any, fetch: Fetch, make_member: Callable[..., WeightsEntry], root: Path, body: bytes
 ) -> None:
     archive = packed(checkpoint())
-    with pytest.raises(WeightsError, match="no index"):
+    with pytest.raises(WeightsError, match="no index") as caught:
         fetch(make_member(archive), indexes=())
+    assert f"a place of {ARCHIVE} with --index-url or --find-links" in caught.value.remedy
     entry = make_member(archive, site.put("/net.pth", body))
     state = fetch(entry, indexes=())
     assert (state.state, state.path) == ("here", root / "folder/net.pth")
