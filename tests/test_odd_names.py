@@ -1,4 +1,4 @@
-"""Clips and methods of which the name is no UTF-8, or two names that look alike: every command gets through, every file names them."""
+"""Names of clips and methods that are no UTF-8, or look alike: every command takes and every file names them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,18 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(clips: Path) -> Path:
-    options = ["--dataset", "folder", "--data-root", clips, "--protocol", "full", "--metrics", "psnr,cdc", "--save-frames", "png"]
+    options: list[str | Path] = [
+        "--dataset",
+        "folder",
+        "--data-root",
+        clips,
+        "--protocol",
+        "full",
+        "--metrics",
+        "psnr,cdc",
+        "--save-frames",
+        "png",
+    ]
     ended = call("run", "--methods", f"{METHOD}=gray,exemplar-hold", *options, "--out", clips.parent / "run")
     assert ended.exit_code == 0, ended.output
     assert SHOWN_METHOD in ended.stdout
@@ -83,7 +94,7 @@ def test_names_that_look_alike_stay_two(run: Path) -> None:
 
 
 def test_saved_frames_of_them_are_found_again(run: Path, clips: Path, tmp_path: Path) -> None:
-    options = [
+    options: list[str | Path] = [
         "--dataset",
         "folder",
         "--data-root",
