@@ -20,7 +20,7 @@ from colorbench.compat import ensure_torchvision
 from colorbench.errors import UsageError
 from colorbench.metric import PairStatistics
 from colorbench.metrics import perceptual
-from colorbench.metrics.lpips import METRICS, Lpips, LpipsScorer
+from colorbench.metrics.lpips import METRICS, LpipsScorer
 from colorbench.metrics.perceptual import BACKBONES, Net, PerceptualDistance
 from colorbench.scoring.fused import measure_pair
 from colorbench.types import RgbFrame
@@ -138,6 +138,32 @@ def test_it_agrees_with_the_package_on_real_clips(clip_pairs: list[Pair]) -> Non
         both = build(net)
         for truth, prediction in clip_pairs[: 1 if net == "vgg" else 3]:
             assert both.ours(truth, prediction) == pytest.approx(both.reference(truth, prediction), rel=1e-6)
+
+
+@lru_cache
+def trained_alex() -> tuple[LpipsScorer, Beside]:
+    """LPIPS opened with this machine's weights, and the package with the same; skips where there are none."""
+    from colorbench.nets.checkpoints import read_state
+    from colorbench.weights.backbones import find_backbone
+
+    found = find_backbone(BACKBONES["alex"].file_name)
+    if not isinstance(found, Path):
+        pytest.skip(str(found))
+    ensure_torchvision()
+    import lpips
+
+    package, weights = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False), read_state(found)
+    package.net.load_state_dict({name: weights[f"features.{name.partition('.')[2]}"] for name in package.net.state_dict()})
+    scorer = METRICS[0].open(device="cpu")
+    return scorer, Beside(package, weights, scorer.distance)
+
+
+@pytest.mark.data
+@pytest.mark.weights
+def test_trained_weights_score_real_clips_as_the_package(clip_pairs: list[Pair]) -> None:
+    scorer, both = trained_alex()
+    for pair in clip_pairs:
+        assert scorer.score_frame(FakePair(*pair)) == pytest.approx(both.reference(*pair), rel=1e-6)
 
 
 @pytest.mark.parametrize("levels", [1, 40, 255])
@@ -270,37 +296,22 @@ def test_importing_the_metrics_imports_no_torch() -> None:
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
-@lru_cache
-def trained(metric: Lpips) -> tuple[LpipsScorer, Beside]:
-    """A metric opened with this machine's weights, and the package with the same."""
-    from colorbench.nets.checkpoints import read_state
+@pytest.mark.weights
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.card.name)
+def test_official_weights_score_as_the_package(metric: Any, shot: Pair) -> None:
+    import torch
+
     from colorbench.weights.backbones import find_backbone
 
     found = find_backbone(BACKBONES[metric.net].file_name)
     if not isinstance(found, Path):
         pytest.skip(str(found))
-    ensure_torchvision()
-    import lpips
-
-    package, weights = lpips.LPIPS(net=metric.net, pnet_rand=True, verbose=False), read_state(found)
-    package.net.load_state_dict({name: weights[f"features.{name.partition('.')[2]}"] for name in package.net.state_dict()})
-    scorer = metric.open(device="cpu")
-    return scorer, Beside(package, weights, scorer.distance)
-
-
-@pytest.mark.weights
-@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.card.name)
-def test_trained_weights_score_as_the_package(metric: Lpips, shot: Pair) -> None:
-    scorer, beside = trained(metric)
-    assert scorer.score_frame(FakePair(*shot)) == pytest.approx(beside.reference(*shot), rel=1e-6)
-
-
-@pytest.mark.data
-@pytest.mark.weights
-def test_trained_weights_score_real_clips_as_the_package(clip_pairs: list[Pair]) -> None:
-    scorer, beside = trained(METRICS[0])
-    for pair in clip_pairs:
-        assert scorer.score_frame(FakePair(*pair)) == pytest.approx(beside.reference(*pair), rel=1e-6)
+    both = build(metric.net)
+    official = torch.load(found, map_location="cpu", weights_only=True)
+    named = {name: official[f"features.{name.partition('.')[2]}"] for name in both.package.net.state_dict()}
+    both.package.net.load_state_dict(named)
+    value = metric.open(device="cpu").score_frame(FakePair(*shot))
+    assert value == pytest.approx(both.reference(*shot), rel=1e-6)
 
 
 @pytest.mark.gpu
