@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from os import PathLike
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from colorbench.errors import UnknownNameError, UsageError
+from colorbench.files.structured import read_toml
+from colorbench.records import shortened
 from colorbench.runs.remote import is_url
 from colorbench.runs.run_folder import working_copy
 from colorbench.types import MethodSpec, RunSpec
@@ -38,7 +39,7 @@ def make_spec(options: Mapping[str, Any], *, config: Path | None = None) -> RunS
     Raises:
         UsageError: unknown key, wrong value, something required not given.
     """
-    merged: dict[str, Any] = dict(_read(config)) if config else {}
+    merged: dict[str, Any] = read_toml(config, what="config file") if config else {}
     for key, value in options.items():
         if value is None or (isinstance(value, tuple | dict) and not value):
             continue
@@ -134,24 +135,13 @@ def _all_methods() -> list[MethodSpec]:
     return [MethodSpec(label=card.name, name=card.name) for card in cards]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"config file {path}: {error.strerror}", wanted="a TOML file that can be read", remedy="check the path"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"config file {path}: {error}", wanted="valid TOML", remedy="mend that line") from error
-
-
 def _names(value: Any, key: str) -> Iterable[str]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list | tuple):
-        raise UsageError(f"{key} = {value!r}", wanted="a list of names", remedy=f'write {key} = ["A", "B"], or "A,B"')
+        raise UsageError(f"{key} = {shortened(value)}", wanted="a list of names", remedy=f'write {key} = ["A", "B"], or "A,B"')
     for text in texts:
         if not isinstance(text, str):
-            raise UsageError(f"{text!r} in a list of names", wanted="text", remedy="put it in quotes")
+            raise UsageError(f"{shortened(text)} in {key}", wanted="text", remedy="put it in quotes")
         yield from (name.strip() for name in text.split(",") if name.strip())
 
 

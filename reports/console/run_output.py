@@ -97,6 +97,7 @@ def run_record(results: Results, summary: Summary) -> dict[str, Any]:
                 "scores": {score.metric: score.value for score in record.scores},
                 "truth": {score.metric: score.value for score in record.truth},
                 "luminance_error": record.luminance_error,
+                "notes": record.notes,
                 "seconds": record.seconds,
                 "peak_memory_mib": record.peak_memory_mib,
                 "provenance": record.provenance,

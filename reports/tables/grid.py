@@ -7,6 +7,7 @@ value that differs from the best one by more than chance.
 
 from __future__ import annotations
 
+from colorbench.frames.matching import some
 from colorbench.results.statistics import ALPHA, LEVEL, smallest_p
 from colorbench.results.summary import RIVALS, TRUTH, Row, Summary
 from colorbench.types import MetricCard
@@ -17,6 +18,8 @@ from reports.tables.published import Published
 BEATEN = "‡"
 SEEN = "§"
 
+_MOST_NOTES = 5
+"""Of a method's units, under a table."""
 _ENOUGH_CLIPS = 10
 """With fewer, a 95% interval covers less than 0.9 (docs/design/reports.md)."""
 _LONGEST_ACRONYM = 5
@@ -154,10 +157,18 @@ def _row_notes(summary: Summary) -> list[str]:
         for count, what in ((row.failed, "failed"), (row.missing, "not run")):
             if count:
                 notes.append(f"{name}: {count} clip{'s' if count > 1 else ''} {what}")
+        notes += _unit_notes(row, name)
     if seen := [row for row in summary.rows if row.seen]:
         names = ", ".join(shown(row.label) for row in seen)
         notes.append(f"{SEEN} weights trained on clips of {seen[0].seen}, some of these or others: {names}")
     return notes
+
+
+def _unit_notes(row: Row, name: str) -> list[str]:
+    """The first notes of a method's units; results.json has all."""
+    notes = [f"{name} on {shown(some(clips), 200)}: {shown(note, 500)}" for note, clips in row.notes.items()]
+    left = len(notes) - _MOST_NOTES
+    return [*notes[:_MOST_NOTES], *([f"{name}: {left} more such notes, in results.json"] if left > 0 else [])]
 
 
 def _test_notes(summary: Summary) -> list[str]:
