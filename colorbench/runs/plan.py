@@ -14,6 +14,7 @@ from colorbench.clips.protocol import load_protocol, metric_fields, run_fields
 from colorbench.dataset import find_root
 from colorbench.errors import MetricError, UnknownNameError, UsageError
 from colorbench.files.composed import find_name
+from colorbench.frames.oddities import oddities_of
 from colorbench.frames.opening import content_digest, natural_key
 from colorbench.metric import ClipMetric, FrameMetric
 from colorbench.registry import DATASETS, METRICS
@@ -59,6 +60,10 @@ class Plan:
     """NAME or NAME:SPLIT."""
     absent: tuple[str, ...]
     """Clips that the split lists and this machine lacks."""
+    left_out: tuple[str, ...]
+    """What lies beside the clips and is none, each with the reason."""
+    oddities: tuple[str, ...]
+    """What may be a mistake in a clip's folder, each with the clip's name."""
     clips: tuple[Clip, ...]
     clip_digests: tuple[str, ...]
     methods: tuple[PlannedMethod, ...]
@@ -142,6 +147,8 @@ def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor, sees_gpu: Callable
         protocol=protocol,
         dataset=f"{dataset_name}:{split}" if split else dataset_name,
         absent=tuple(absent),
+        left_out=tuple(getattr(dataset, "left_out", lambda _: ())(root)),
+        oddities=tuple(f"{clip.name}: {said}" for clip in clips for said in oddities_of(clip)),
         clips=clips,
         clip_digests=tuple(digest_clip(clip, executor=executor) for clip in clips),
         methods=methods,
