@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 import click
 
@@ -26,7 +29,8 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             try:
-                return super().invoke(ctx)
+                with _said_warnings():
+                    return super().invoke(ctx)
             finally:
                 if sys.stdout is not None:
                     sys.stdout.flush()
@@ -38,3 +42,26 @@ class CommandGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("colorbench: interrupted; what was finished is kept, the same command goes on from here", err=True)
             ctx.exit(EXIT_INTERRUPTED)
+
+
+@contextmanager
+def _said_warnings() -> Iterator[None]:
+    """Warnings that are meant for the user come as a line of text, without the place in the source."""
+    plain = warnings.showwarning
+
+    def say(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if category is UserWarning and file is None:
+            click.echo(f"colorbench: {message}", err=True)
+        else:
+            plain(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = say
+        yield

@@ -8,7 +8,7 @@ from pathlib import Path
 from colorbench.errors import DatasetError, UnknownNameError
 from colorbench.files.composed import find_name
 from colorbench.frames.matching import some
-from colorbench.frames.pictures import is_picture_name, natural_key, picture_files
+from colorbench.frames.pictures import is_picture, is_picture_name, natural_key, picture_files
 from colorbench.frames.video import VIDEO_SUFFIXES
 from colorbench.types import Clip, DatasetCard
 
@@ -148,7 +148,7 @@ def _has_pictures(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     with os.scandir(folder) as entries:
-        return any(is_picture_name(entry.name) and not entry.is_dir() for entry in entries)
+        return any(map(is_picture, entries))
 
 
 def _is_video(path: Path) -> bool:

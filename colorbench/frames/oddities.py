@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from colorbench.errors import FramesError
 from colorbench.frames.matching import some
 from colorbench.frames.numbering import numbering
 from colorbench.frames.pictures import is_picture_name, natural_key, picture_files
@@ -11,13 +12,14 @@ from colorbench.types import Clip
 
 
 def oddities_of(clip: Clip) -> tuple[str, ...]:
-    """How many there are of each kind, with names; none of a video.
-
-    Raises:
-        FramesError: the clip's folder can't be read.
-    """
-    if not clip.source.is_dir():
+    """How many there are of each kind, with names; none of a video, nor of a folder that can't be read: its units fail for it."""
+    try:
+        return _oddities_of(clip) if clip.source.is_dir() else ()
+    except (FramesError, OSError):
         return ()
+
+
+def _oddities_of(clip: Clip) -> tuple[str, ...]:
     files = picture_files(clip.source)
     references = {path.parent for path in clip.references}
     with os.scandir(clip.source) as entries:

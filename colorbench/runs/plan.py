@@ -12,8 +12,9 @@ from typing import Any
 
 from colorbench.clips.protocol import load_protocol, metric_fields, run_fields
 from colorbench.dataset import find_root
-from colorbench.errors import MetricError, UnknownNameError, UsageError
+from colorbench.errors import FramesError, MetricError, UnknownNameError, UsageError
 from colorbench.files.composed import find_name
+from colorbench.frames.content_state import content_state
 from colorbench.frames.oddities import oddities_of
 from colorbench.frames.opening import content_digest, natural_key
 from colorbench.metric import ClipMetric, FrameMetric
@@ -66,6 +67,8 @@ class Plan:
     """What may be a mistake in a clip's folder, each with the clip's name."""
     clips: tuple[Clip, ...]
     clip_digests: tuple[str, ...]
+    clip_states: tuple[str, ...]
+    """:func:`~colorbench.frames.content_state.content_state` of the clips, asked before they were hashed."""
     methods: tuple[PlannedMethod, ...]
     metrics: tuple[PlannedMetric, ...]
     command: tuple[str, ...]
@@ -141,6 +144,7 @@ def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor, sees_gpu: Callable
     clips = _select(dataset.clips(root, split=split or None), spec.clips)
     absent = getattr(dataset, "absent", lambda *_: ())(root, split or None)
     metrics = _plan_metrics(spec)
+    states, digests = zip(*(_hashed(clip, executor=executor) for clip in clips), strict=True)
     methods = tuple(plan_method(method, protocol, spec, sees_gpu=sees_gpu) for method in _labelled(spec.methods))
     return Plan(
         spec=spec,
@@ -150,7 +154,8 @@ def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor, sees_gpu: Callable
         left_out=tuple(getattr(dataset, "left_out", lambda _: ())(root)),
         oddities=tuple(f"{clip.name}: {said}" for clip in clips for said in oddities_of(clip)),
         clips=clips,
-        clip_digests=tuple(digest_clip(clip, executor=executor) for clip in clips),
+        clip_digests=tuple(digests),
+        clip_states=tuple(states),
         methods=methods,
         metrics=metrics,
         command=tuple(sys.argv),
@@ -165,6 +170,15 @@ def digest_clip(clip: Clip, *, executor: ThreadPoolExecutor) -> str:
     """
     references = (content_digest(path) for path in clip.references)
     return digest([clip.name, content_digest(clip.source, executor=executor), *references])
+
+
+def _hashed(clip: Clip, *, executor: ThreadPoolExecutor) -> tuple[str, str]:
+    """A clip's state and digest. One that can't be read has neither: its units fail with the reason, and the others go on."""
+    state = content_state(clip.source, *clip.references)
+    try:
+        return state, digest_clip(clip, executor=executor)
+    except FramesError:
+        return "unreadable", digest([clip.name, "unreadable"])
 
 
 def default_metrics() -> tuple[str, ...]:
