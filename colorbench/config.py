@@ -43,7 +43,7 @@ def make_spec(options: Mapping[str, Any], *, config: Path | None = None) -> RunS
     for key, value in options.items():
         if value is None or (isinstance(value, tuple | dict) and not value):
             continue
-        merged[key] = {**merged.get(key, {}), **value} if key in _TABLES else value
+        merged[key] = {**_texts(merged.get(key, {}), key), **value} if key in _TABLES else value
     for key in merged:
         if key not in _KEYS:
             raise UnknownNameError(f"setting in {config or 'the call'}:", key, _KEYS)

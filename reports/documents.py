@@ -5,15 +5,11 @@ The same scores give the same text, wherever the run lies and whether its frames
 
 from __future__ import annotations
 
-import pandas as pd
-
 from colorbench.results.reading import Results
 from colorbench.results.summary import clip_scores, frame_scores, summarize
 from reports.figures import figure_data
+from reports.tables.csv_text import frame_text
 from reports.tables.run_table import FORMATS, table_texts
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What begins a formula in a spreadsheet."""
 
 
 def documents(results: Results) -> dict[str, str]:
@@ -27,15 +23,4 @@ def documents(results: Results) -> dict[str, str]:
 
 def score_texts(results: Results) -> dict[str, str]:
     """clips.csv, a row a method, clip and metric; frames.csv, a row a method, clip, metric and scored frame. Unrounded."""
-    return {"clips.csv": _csv(clip_scores(results)), "frames.csv": _csv(frame_scores(results))}
-
-
-def _csv(frame: pd.DataFrame) -> str:
-    """Names that a spreadsheet would take for formulas get an apostrophe before them; what is no Unicode in one is escaped."""
-    names = frame.select_dtypes(exclude="number").columns
-    text = frame.assign(**{name: frame[name].map(_text) for name in names}).to_csv(index=False, lineterminator="\n")
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _text(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return {"clips.csv": frame_text(clip_scores(results)), "frames.csv": frame_text(frame_scores(results))}

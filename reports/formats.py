@@ -88,7 +88,7 @@ def write_report(
         for path in work.of(form):
             files.append(path)
             written(path)
-    return Report(tuple(files), work.notes(), frozenset(form for form, _ in work.problems))
+    return Report(tuple(files), (*results.damaged, *work.notes()), frozenset(form for form, _ in work.problems))
 
 
 class _Work:

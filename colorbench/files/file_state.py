@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +28,11 @@ def file_state(path: Path) -> FileState:
     Raises:
         OSError: it is not there.
     """
-    status = path.stat()
+    return state_of(path.stat())
+
+
+def state_of(status: os.stat_result) -> FileState:
+    """The state that the system's answer says."""
     return FileState(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 

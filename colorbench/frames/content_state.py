@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from colorbench.files.file_state import FileState, file_state
+from colorbench.files.file_state import FileState, state_of
 from colorbench.frames.pictures import is_picture_name
 
 
@@ -16,23 +16,21 @@ def content_state(*paths: Path) -> str:
     Equal before and after: what was read in between is what was there before, at the cost of asking the system, not of reading.
     A file whose state can't be asked, such as a broken link, counts as such.
     """
-    total = hashlib.sha256()
-    for path in paths:
-        for file in _files(path):
-            total.update(f"{file} {_state(file)}\n".encode("utf-8", "surrogateescape"))
-    return total.hexdigest()
+    lines = [line for path in paths for line in _lines(path)]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _files(path: Path) -> list[Path]:
+def _lines(path: Path) -> list[str]:
     try:
         with os.scandir(path) as entries:
-            return sorted(path / entry.name for entry in entries if is_picture_name(entry.name))
+            pictures = sorted((entry.name, entry) for entry in entries if is_picture_name(entry.name))
+        return [f"{path}/{name} {_state(entry)}" for name, entry in pictures]
     except OSError:
-        return [path]
+        return [f"{path} {_state(path)}"]
 
 
-def _state(path: Path) -> FileState | None:
+def _state(file: Path | os.DirEntry[str]) -> FileState | None:
     try:
-        return file_state(path)
+        return state_of(file.stat())
     except OSError:
         return None

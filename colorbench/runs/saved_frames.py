@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from colorbench.errors import StoreError, UsageError
-from colorbench.files.atomic import replacing_file
 from colorbench.files.file_state import remembered_digest
 from colorbench.files.structured import read_json
 from colorbench.frames.pictures import is_picture_name
@@ -103,7 +102,7 @@ def put_in_place(made: Path, path: Path, *, unit: Mapping[str, str]) -> None:
     """Gives finished frames their place, and then their note, in place of what is there; between the two they are nobody's.
 
     Args:
-        made: a folder of pictures, or a video, on the same file system.
+        made: a folder of pictures, or a video, on the same file system; the note is made beside it.
         path: where to.
         unit: the fields of the note but for the files.
 
@@ -114,10 +113,11 @@ def put_in_place(made: Path, path: Path, *, unit: Mapping[str, str]) -> None:
     names = _file_names(made) if pictures else [path.name]
     files = {name: remembered_digest(made / name if pictures else made) for name in names}
     text = to_json(asdict(record_from(FramesNote, {**unit, "files": files})), indent=1) + "\n"
-    with replacing_file(note_path(path)) as note:
-        note.write_bytes(text.encode("utf-8", "surrogateescape"))
-        remove(path)
-        made.rename(path)
+    note = made.with_name(f"{made.name}.json")
+    note.write_bytes(text.encode("utf-8", "surrogateescape"))
+    remove(path)
+    made.rename(path)
+    note.replace(note_path(path))
 
 
 def remove(path: Path) -> None:

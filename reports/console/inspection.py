@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from colorbench.runs.store import to_json
 from reports.pictures.contact_sheet import write_sheet
 from reports.pictures.labels import shown
 from reports.tables.cells import ARROWS, DASH, Cell, Column, Grid
+from reports.tables.csv_text import csv_text
 from reports.tables.terminal_table import print_grid
 
 FORMAT = 1
@@ -28,8 +28,6 @@ _WORST = 10
 _SHOWN = 6
 _CARDS = {card.name: card for card in SHOT_CARDS}
 _STABLE = ("flicker", "jump", "drift", "hue_drift", "bleeding", "colorfulness")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What begins a formula in a spreadsheet."""
 
 
 def film_grid(inspection: Inspection) -> Grid:
@@ -181,11 +179,8 @@ def _frame_lines(inspection: Inspection) -> Iterator[Sequence[object]]:
 
 
 def _write_csv(path: Path, lines: Iterator[Sequence[object]]) -> None:
-    """Missing values are empty; a name that a spreadsheet would take for a formula gets an apostrophe before it."""
-    with replacing_file(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        for name, *rest in lines:
-            writer.writerow([f"'{name}" if str(name)[:1] in _FORMULA else name, *rest])
+    with replacing_file(path) as temporary:
+        temporary.write_text(csv_text(lines), encoding="utf-8", newline="")
 
 
 def _number(value: float | None) -> str:

@@ -16,6 +16,7 @@ import click
 from colorbench.files.atomic import replacing_file
 from colorbench.runs.remote import Mirror
 from colorbench.runs.store import to_json
+from reports.documents import score_texts
 from reports.figures import write_figures
 from reports.tables.grid import make_grid
 from reports.tables.markdown import markdown
@@ -38,8 +39,7 @@ def print_result(result: Result, *, as_json: bool) -> None:
     texts = {
         "table.md": markdown(grid),
         "results.json": to_json(record, indent=1) + "\n",
-        "clips.csv": result.clips.to_csv(index=False),
-        "frames.csv": result.frames.to_csv(index=False),
+        **score_texts(result.results),
     }
     mirror = Mirror(spec.remote, folder) if spec.remote else None
     for name, text in texts.items():

@@ -13,12 +13,11 @@ from matplotlib.figure import Figure
 from colorbench.files.atomic import replacing_file
 from colorbench.runs.store import safe_name
 from reports.figures.style import house_style
+from reports.tables.csv_text import frame_text
 
 _DOTS_PER_INCH = 300
 _METADATA = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
 """Times would make each writing differ."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What begins a formula in a spreadsheet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +35,12 @@ class Drawing:
         return f"{safe_name(self.name)}.csv"
 
     def csv(self) -> str:
-        """The data; bounds of intervals have six digits, since more would depend on the machine.
-
-        A label that a spreadsheet would take for a formula gets an apostrophe before it; what is no Unicode in one is
-        escaped.
-        """
+        """The data; bounds of intervals have six digits, since more would depend on the machine."""
         data = self.data.copy()
         for name in data.columns:
             if name.endswith(("_low", "_high")):
                 data[name] = data[name].map(_six_digits)
-        data["label"] = data.label.map(lambda label: f"'{label}" if label.startswith(_FORMULA) else label)
-        return data.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace").decode()
+        return frame_text(data)
 
 
 def write_drawing(drawing: Drawing, folder: Path, *, formats: Sequence[str]) -> tuple[Path, ...]:

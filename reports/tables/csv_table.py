@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 
 from reports.tables.cells import Cell, Grid
+from reports.tables.csv_text import csv_text
 
 _EXTRAS: tuple[tuple[str, Callable[[Cell], float | None]], ...] = (
     ("low", lambda cell: cell.interval.low),
@@ -16,7 +15,7 @@ _EXTRAS: tuple[tuple[str, Callable[[Cell], float | None]], ...] = (
 
 
 def csv_table(grid: Grid) -> str:
-    """A row a row, missing values empty; a text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """A row a row, missing values empty.
 
     Bounds and p have six digits: more would depend on the machine.
     """
@@ -25,17 +24,13 @@ def csv_table(grid: Grid) -> str:
     for index, column in enumerate(grid.columns):
         cells = [row[index] for row in rows]
         header.append(column.key)
-        columns.append([_value(cell) if index else _text(cell) for cell in cells])
+        columns.append([_value(cell) if index else cell.text for cell in cells])
         for name, of in _EXTRAS:
             numbers = [of(cell) for cell in cells]
             if any(number is not None for number in numbers):
                 header.append(f"{column.key}_{name}")
                 columns.append(["" if number is None else f"{number:.6g}" for number in numbers])
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(zip(*columns, strict=True))
-    return text.getvalue()
+    return csv_text([header, *zip(*columns, strict=True)])
 
 
 def _value(cell: Cell) -> str:
@@ -43,7 +38,3 @@ def _value(cell: Cell) -> str:
     if cell.value is not None:
         return repr(cell.value)
     return cell.text if cell.text.isascii() else ""
-
-
-def _text(cell: Cell) -> str:
-    return f"'{cell.text}" if cell.text[:1] in "=+-@\t\r" else cell.text

@@ -24,7 +24,7 @@ from scipy.stats import bootstrap
 from colorbench.clips.protocol import PRESETS
 from colorbench.results.reading import ClipFacts, MethodFacts, Results, read_results
 from colorbench.results.summary import Row, Summary, frame_scores, summarize
-from colorbench.runs.store import UnitRecord
+from colorbench.runs.store import UnitRecord, safe_name
 from colorbench.types import Kind, MetricCard, Score
 from reports.figures import drawings, figure_data, write_all_figures, write_figures
 from reports.figures.cost import cost
@@ -32,6 +32,7 @@ from reports.figures.curves import by_distance, by_frame
 from reports.figures.drawing import write_drawing
 from reports.figures.psnr_cdc import psnr_cdc
 from reports.figures.style import WIDTH, looks
+from reports.tables.csv_text import cell
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -385,7 +386,7 @@ def test_hostile_names_are_shown_as_they_are_and_harm_nothing(
     }
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     with table.open(newline="") as stream:
-        assert [row["label"] for row in csv.DictReader(stream)] == [f"'{name}" if name[0] == "=" else name for name in HOSTILE]
+        assert [row["label"] for row in csv.DictReader(stream)] == [cell(name) for name in HOSTILE]
 
 
 def test_hostile_names_of_methods_and_metrics_in_curves(tmp_path: Path) -> None:
@@ -395,6 +396,7 @@ def test_hostile_names_of_methods_and_metrics_in_curves(tmp_path: Path) -> None:
     records = tuple(replace(r, scores=tuple(replace(s, metric=metric.name) for s in r.scores)) for r in results.records)
     written = write_all_figures(replace(results, metrics=(metric,), records=records), tmp_path / "out")
     assert {path.parent for path in written} == {tmp_path / "out"}
-    assert ".._$m-frame.svg" in {path.name for path in written}
-    ElementTree.parse(tmp_path / "out/.._$m-frame.svg")
+    name = f"{safe_name('../$m-frame')}.svg"
+    assert name in {path.name for path in written}
+    ElementTree.parse(tmp_path / "out" / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]

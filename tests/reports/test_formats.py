@@ -181,6 +181,13 @@ def test_documents_hold_every_table_and_the_data_of_every_figure(store: Path, tm
     assert all(data[name].read_text(encoding="utf-8") == text for name, text in texts.items())
 
 
+def test_a_damaged_record_is_named(store: Path, tmp_path: Path) -> None:
+    path = next((store / "units/dog").glob("gray-*.json"))
+    path.write_text(path.read_text().replace("24.", "99.", 1))
+    made = write_report(read_results(store), tmp_path / "out", ["md"])
+    assert any(path.name in note and "does not fit its checksum" in note for note in made.notes)
+
+
 def test_formulas_of_spreadsheets_are_disarmed_and_numbers_are_not(store: Path) -> None:
     results = read_results(store)
     named = replace(results, records=tuple(replace(record, label=f"-{record.label}") for record in results.records))

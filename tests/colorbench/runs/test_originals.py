@@ -17,10 +17,11 @@ from baselines.precomputed import Results
 from colorbench.api import Result
 from colorbench.errors import MethodError
 from colorbench.frames.opening import write_png
+from colorbench.runs.engines.processes import carry_out_in_processes
 from colorbench.runs.unit import Workshop
 
 BLACK = np.zeros((32, 48, 3), np.uint8)
-COMMON = {"dataset": "folder", "protocol": "full", "metrics": ["psnr"]}
+COMMON: dict[str, Any] = {"dataset": "folder", "protocol": "full", "metrics": ["psnr"]}
 
 
 @pytest.fixture
@@ -117,15 +118,11 @@ def test_saved_frames_of_a_clip_that_changed_are_not_kept(
 
 
 def test_a_worker_process_finds_a_change_too(run: Callable[..., Result], root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from colorbench.runs.engines import local
-
-    carry_out = local.carry_out_in_processes
-
     def changed_first(*arguments: Any) -> None:
         repaint(root / "one")
-        carry_out(*arguments)
+        carry_out_in_processes(*arguments)
 
-    monkeypatch.setattr(local, "carry_out_in_processes", changed_first)
+    monkeypatch.setattr("colorbench.runs.engines.local.carry_out_in_processes", changed_first)
     result = run("gray", workers=2)
     assert [record.clip for record in result.outcome.failures] == ["one"]
     assert "is not what it was when the run began" in result.outcome.failures[0].error

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from colorbench.frames.opening import read_image, write_png
 from colorbench.results.reading import read_results
 from colorbench.runs.saved_frames import frames_mismatch, note_path, read_note
 
-COMMON = {"dataset": "folder", "protocol": "full", "metrics": ["psnr"]}
+COMMON: dict[str, Any] = {"dataset": "folder", "protocol": "full", "metrics": ["psnr"]}
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def root(make_clips: Callable[..., Path]) -> Path:
 
 @pytest.fixture
 def run(root: Path, tmp_path: Path) -> Callable[..., Result]:
-    def go(*methods: str, **options: object) -> Result:
-        given = {"data_root": root, "out": tmp_path / "run", "save_frames": "png", **COMMON, **options}
-        return colorbench.run(methods, **given)  # type: ignore[arg-type]
+    def go(*methods: str, **options: Any) -> Result:
+        given: dict[str, Any] = {"data_root": root, "out": tmp_path / "run", "save_frames": "png", **COMMON, **options}
+        return colorbench.run(methods, **given)
 
     return go
 
@@ -107,7 +108,7 @@ def test_a_label_that_goes_to_another_method_and_back_has_the_frames_of_each(run
 
 def test_names_that_look_alike_keep_frames_of_their_own(make_clips: Callable[..., Path], tmp_path: Path) -> None:
     root = make_clips(**{"a|b": 5, "a_b": 5, "a:b": 5})
-    made = colorbench.run(["gray"], data_root=root, out=tmp_path / "r", save_frames="png", **COMMON)  # type: ignore[arg-type]
+    made = colorbench.run(["gray"], data_root=root, out=tmp_path / "r", save_frames="png", **COMMON)
     assert len([path for path in (tmp_path / "r/frames/gray").iterdir() if path.is_dir()]) == 3
     assert len(set(psnr(made))) == 3
     assert psnr(score(tmp_path / "r/frames/gray", root, tmp_path / "s")) == psnr(made)
@@ -128,7 +129,7 @@ def test_score_takes_saved_frames_by_the_clip_they_say_not_by_the_name_of_their_
     make_clips: Callable[..., Path], tmp_path: Path
 ) -> None:
     root = make_clips(**{"a|b": 5})
-    made = colorbench.run(["gray"], data_root=root, out=tmp_path / "r", save_frames="png", **COMMON)  # type: ignore[arg-type]
+    made = colorbench.run(["gray"], data_root=root, out=tmp_path / "r", save_frames="png", **COMMON)
     (folder,) = (path for path in (tmp_path / "r/frames/gray").iterdir() if path.is_dir())
     other = make_clips(root="others", **{folder.name: 5})
     result = score(tmp_path / "r/frames/gray", other, tmp_path / "s")
