@@ -29,9 +29,7 @@ def unexplained_differences(gray: LStar, colored: LStar, rgb: RgbFrame) -> NDArr
 
 
 @compiled()
-def _unexplained(
-    gray: NDArray[np.float32], colored: NDArray[np.float32], rgb: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+def _unexplained(gray: NDArray[np.float32], colored: NDArray[np.float32], rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     differences = np.empty(gray.size, np.float32)
     taken = 0
     for i in range(gray.size):
