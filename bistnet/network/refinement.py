@@ -9,7 +9,7 @@ How ours differs from the text, which leaves it open:
 - **Bound.** ab = 128 tanh(.), as the release has it: covers sRGB's chroma (at most 108) and keeps a gradient everywhere.
 - **Residual form** (a setting; off is the paper's text). A level corrects a color map m, the fused one at the coarsest level and
   the upsampled result of the level below at the others: ab = 128 tanh(u + artanh(m / 128)). Bounded, and equal to m where u = 0.
-- **Detail** (a setting). A level below has lost what the color map has at this size: up(z) is then taken with m - up(down m) added.
+- **Detail** (a setting). A level below has lost what the color map has at this size: m - up(down m) is added to up(z).
 - **Means.** A 2x2 mean is what bilinear interpolation by 1/2 without antialias computes, which the release's pyramid uses.
 - **Up** is bilinear; the release's 2 -> 2 transposed convolution is a setting. A level sees ab / 128 of the level below
   (the release: ab unscaled, ``chroma_scale=1``).
