@@ -125,6 +125,11 @@ def test_it_is_scored_and_saved_without_its_encoder(task: MatchTask, tmp_path: P
     assert card.data == ("clips", "stills")
     assert "held-out" in card.notes
     assert network.settings == task.network.settings
+    l_star = 50 + 10 * torch.rand(1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
+    reference = network.encode_reference(l_star, torch.full((1, 2, 64, 96), 20.0))
+    with torch.no_grad():
+        colored = network.color(l_star, reference, None, torch.zeros(1), torch.zeros(1, 12, 64, 96))
+    torch.testing.assert_close(colored.scales[2], colored.color_map, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(
