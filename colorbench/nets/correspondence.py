@@ -99,8 +99,8 @@ def _match(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """(D, n), (D, m), (C, m) -> (C, n), (n,) and, where it is asked for, (n,)."""
     if mode == "hard":
-        index, similarity = exact_best(q.detach(), k.detach())
-        return v.index_select(1, index), similarity, index if indexed else None
+        best, similarity = exact_best(q.detach(), k.detach())
+        return v.index_select(1, best), similarity, best if indexed else None
     training = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v))
     if not (training or q.is_cuda):
         return _streamed(q, k, v, temperature, indexed=indexed)
