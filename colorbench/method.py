@@ -7,7 +7,7 @@ group ``colorbench.methods``) offers ``METHODS``, a tuple of objects with a ``ca
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,15 @@ class Colorizer(Protocol):
 
     def colorize(self, clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[RgbFrame]:
         """Yields one (H, W, 3) uint8 sRGB frame for each frame of the clip, in order."""
+        ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A colorizer that has something to say of a clip beside its frames."""
+
+    def notes(self, clip: GrayClip, *, whole: bool) -> Sequence[str]:
+        """What a reader of the clip's scores should know, a sentence each; ``whole`` is False where the protocol cut the clip."""
         ...
 
 

@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 
 from bistnet.film.placing import Place, Rule, parse_at, place_at, place_known
 from colorbench.clips.likeness import ALIKE, describe_picture
-from colorbench.color import rgb_to_lab
+from colorbench.color import is_gray
 from colorbench.errors import FramesError
 from colorbench.frames.opening import FrameSource, picture_files, read_image
-from colorbench.types import RgbFrame
-
-GRAY = 3.0
-"""Chroma that a hundredth of a picture's pixels must exceed for it to count as colored; JPEG leaves about 1 in a gray one."""
 
 
 def reference_files(references: Sequence[Path]) -> tuple[Path, ...]:
@@ -55,7 +51,7 @@ def examine(source: FrameSource, files: Sequence[Path], *, note: Callable[[str],
         described.append(describe_picture(rgb))
         if (size := rgb.shape[1::-1]) != (source.width, source.height):
             note(f"{file.name} is {size[0]}x{size[1]}, the frames {source.width}x{source.height}: scaled, its aspect kept")
-        if _is_gray(rgb):
+        if is_gray(rgb):
             gray.append(file.name)
             note(f"WARNING: {file.name} has no color; frames near it will have none")
     if len(gray) == len(files):
@@ -74,10 +70,3 @@ def tell_places(source: FrameSource, files: Sequence[Path], places: Sequence[Pla
         note(f"{file.name} is frame {found.index} ({source.names[found.index]}), by {found.rule}, likeness {likeness:.2f}")
         if likeness < ALIKE and source.n_frames > 1:
             note(f"WARNING: {file.name} does not look like frame {found.index}; --at or --place match puts it elsewhere")
-
-
-def _is_gray(rgb: RgbFrame) -> bool:
-    import torch
-
-    lab = rgb_to_lab(torch.from_numpy(rgb[::2, ::2].copy()))
-    return bool(np.quantile(lab[..., 1:].norm(dim=-1).numpy(), 0.99) < GRAY)

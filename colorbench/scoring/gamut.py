@@ -1,7 +1,7 @@
 """Which differences of luminance a method may be blamed for.
 
-A color out of the sRGB gamut is cut off channel by channel. Luminance grows with each channel, so a pixel that was cut off at 0 is
-lighter than it was asked to be, and one that was cut off at 255 is darker.
+A color out of the sRGB gamut is cut off channel by channel. Luminance grows with each channel, so a pixel that was cut off at 0
+is lighter than it was asked to be, and one that was cut off at 255 is darker.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,12 @@ def picture() -> Tensor:
 
 @pytest.fixture(scope="module", params=["compact", "vgg16", "vgg19"])
 def encoder(request: pytest.FixtureRequest) -> Vgg16 | Vgg19 | CompactEncoder:
-    return CompactEncoder(8) if request.param == "compact" else {"vgg16": Vgg16, "vgg19": Vgg19}[request.param]()
+    makers: dict[str, Callable[[], Vgg16 | Vgg19 | CompactEncoder]] = {
+        "compact": lambda: CompactEncoder(8),
+        "vgg16": Vgg16,
+        "vgg19": Vgg19,
+    }
+    return makers[request.param]()
 
 
 def stack(state: dict[str, Tensor], x: Tensor) -> list[Tensor]:
