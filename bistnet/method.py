@@ -1,7 +1,7 @@
 """BiSTNet for the harness. Importing this takes no torch.
 
-``bistnet`` colors between two or more exemplars, ``bistnet-single`` from the first alone. Their default is the variant ``vgg16``
-where VGG16's weights are on this machine, else ``compact``; a table's row says which. ``bistnet-own`` runs one's own
+``bistnet`` colors between two or more exemplars, ``bistnet-single`` from the first alone. The variant ``vgg16`` runs where it is
+named, until its refinement is trained and the tables that name ``bistnet`` are made with it. ``bistnet-own`` runs one's own
 weights. Nothing untrained can stand in a table without the word: random weights are the variant ``untrained``, which runs
 only when it is named and the setting ``untrained=yes`` is given, and is printed in the row.
 """
@@ -85,6 +85,7 @@ class Bistnet:
                     exemplars=exemplars,
                     trained_on=("davis", "bsds500", "gallery", "imagenet"),
                     weights="in the package, but VGG16's: colorbench weights fetch vgg16",
+                    by_default=False,
                     networks=(vgg16,),
                 ),
                 Variant(
