@@ -7,7 +7,7 @@ group ``colorbench.methods``) offers ``METHODS``, a tuple of objects with a ``ca
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,18 @@ class Colorizer(Protocol):
 
     def colorize(self, clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[RgbFrame]:
         """Yields one (H, W, 3) uint8 sRGB frame for each frame of the clip, in order."""
+        ...
+
+
+@runtime_checkable
+class ResumableColorizer(Protocol):
+    """A colorizer that can begin in the middle of a clip, as what it does for a frame needs no state of the frames before it.
+
+    Offering ``resume`` is optional: a film that was interrupted in a shot is then gone on with where it stopped.
+    """
+
+    def resume(self, clip: GrayClip, exemplars: Sequence[Exemplar], start: int) -> Iterator[RgbFrame]:
+        """What ``colorize`` yields from frame ``start`` on, to the bit, without coloring the frames before it."""
         ...
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from colorbench.errors import MethodError
 from colorbench.types import LStar, RgbFrame
