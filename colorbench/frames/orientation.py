@@ -56,7 +56,8 @@ def orientation_of(frame: VideoFrame, *, name: str) -> Orientation:
     """
     from av.sidedata.sidedata import Type
 
-    matrix = next((data for data in frame.side_data.values() if data.type == Type.DISPLAYMATRIX), None)
+    # The type stubs of PyAV 18 know its keys as names alone.
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]
     if matrix is None:
         return UPRIGHT
     a, b, _, c, d, *_ = struct.unpack(_MATRIX, bytes(matrix)[: struct.calcsize(_MATRIX)])
