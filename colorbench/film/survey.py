@@ -48,7 +48,7 @@ class Survey:
     def likeness(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, R) in [-1, 1], of each frame and R pictures that :func:`describe_still` has described, (R, D)."""
         found = np.empty((len(self.small), len(described)), np.float32)
-        for start in range(0, len(found), _BLOCK):
+        for start in range(0, len(found) if len(described) else 0, _BLOCK):
             block = np.stack([describe(frame.astype(np.float32) / _LEVELS) for frame in self.small[start : start + _BLOCK]])
             found[start : start + _BLOCK] = block @ described.T
         return found
