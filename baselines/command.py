@@ -1,6 +1,6 @@
 """Any program as a method: gray frames and references in a folder, colored frames out. Old code runs in its own environment.
 
-The program is started without a shell, in a process group of its own, once a clip. It finds
+The program is started without a shell, in a process group of its own that ends with the unit, once a clip. It finds
 
     {input}/00000.png ...       the gray frames, 8-bit gray PNG (L* with no color, as sRGB)
     {references}/00000.png ...  the exemplars, 8-bit RGB PNG, named by the frame they show (unplaced-0.png where that is unknown)
@@ -10,9 +10,7 @@ and has to leave {output}/00000.png ..., one for each frame, of the same size. {
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import shlex
 import shutil
 import signal
@@ -28,6 +26,7 @@ import numpy as np
 from colorbench.errors import MethodError, UnknownNameError, UsageError
 from colorbench.frames.opening import read_image, write_png
 from colorbench.method import GrayClip
+from colorbench.process_group import running
 from colorbench.runs.store import safe_name
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 
@@ -121,28 +120,21 @@ class Program:
             yield from _outputs(folders["output"], clip, log)
 
     def _run(self, argv: Sequence[str], log: Path, clip: GrayClip) -> None:
-        with log.open("wb") as output:
-            try:
-                process = subprocess.Popen(  # noqa: S603 - running the user's program is the purpose; no shell takes part
-                    argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-                )
-            except OSError as error:
-                raise MethodError(
-                    f"{argv[0]} can't be started: {error.strerror or error}",
-                    wanted="a program for this machine (a script needs a #! line)",
-                    remedy="change the setting argv",
-                ) from error
-            try:
+        try:
+            with log.open("wb") as output, running(argv, output=output, folder=log.parent) as process:
                 status = process.wait(self.timeout)
-            except BaseException as error:
-                _kill_group(process)
-                if isinstance(error, subprocess.TimeoutExpired):
-                    raise MethodError(
-                        f"{argv[0]} took more than {self.timeout:g} s on clip {clip.name!r} and was ended{_last_words(log)}",
-                        wanted="an end within the timeout",
-                        remedy="raise the setting timeout",
-                    ) from None
-                raise
+        except OSError as error:
+            raise MethodError(
+                f"{argv[0]} can't be started: {error.strerror or error}",
+                wanted="a program for this machine (a script needs a #! line)",
+                remedy="change the setting argv",
+            ) from error
+        except subprocess.TimeoutExpired:
+            raise MethodError(
+                f"{argv[0]} took more than {self.timeout:g} s on clip {clip.name!r} and was ended{_last_words(log)}",
+                wanted="an end within the timeout",
+                remedy="raise the setting timeout",
+            ) from None
         if status:
             ending = f"was killed by signal {signal.Signals(-status).name}" if status < 0 else f"exited with {status}"
             raise MethodError(
@@ -209,12 +201,6 @@ def _argv(text: str) -> list[str]:
         if name not in PLACEHOLDERS:
             raise UnknownNameError("placeholder in argv:", name, PLACEHOLDERS, remedy="write {{ and }} for braces of your own")
     return argv
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _last_words(log: Path) -> str:

@@ -7,17 +7,23 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast, get_args
 
-from colorbench.errors import MethodError, UsageError
+from colorbench.errors import ColorbenchError, MethodError, UsageError
+from colorbench.files.composed import composed
+from colorbench.files.structured import read_json
+from colorbench.frames.content_state import content_state
+from colorbench.frames.matching import Rule, match_frames, some, surplus_names
 from colorbench.frames.opening import VIDEO_SUFFIXES, FrameSource, content_digest, open_frames, read_ahead
-from colorbench.frames.pictures import is_picture_name
+from colorbench.frames.pictures import is_picture_name, picture_files
 from colorbench.method import GrayClip
+from colorbench.runs.saved_frames import changed_frames, read_note
 from colorbench.runs.store import safe_name
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 
-CHOICES = {"match": ("auto", "stem", "order"), "resize": ("no", "yes")}
+CHOICES = {"match": get_args(Rule), "resize": ("no", "yes")}
 _DEPTH = 16
 
 
@@ -32,7 +38,11 @@ class Precomputed:
         luminance="own",
         settings=(
             Setting(name="folder", summary="the folder that holds CLIP/ or CLIP.mp4 for each clip"),
-            Setting(name="match", summary="frames by file stem, by order, or auto: by stem where all are there", default="auto"),
+            Setting(
+                name="match",
+                summary="frames by file stem, by order, or auto: by stem, else by order",
+                default="auto",
+            ),
             Setting(name="resize", summary="yes brings results of another size to the protocol's", default="no"),
         ),
     )
@@ -42,8 +52,13 @@ class Precomputed:
         return ""
 
     def fingerprint(self, *, variant: str, settings: Mapping[str, str]) -> str:  # noqa: ARG002
-        """Names and bytes of all results."""
+        """Names and bytes of all results.
+
+        Raises:
+            UsageError: they are saved frames of several methods, or not those of the run's method of that label.
+        """
         folder = _folder(settings)
+        _check_one_method(folder)
         total = hashlib.sha256()
         with ThreadPoolExecutor(_threads()) as executor:
             for path in _results(folder):
@@ -59,7 +74,9 @@ class Precomputed:
         for name, known in CHOICES.items():
             if settings[name] not in known:
                 raise UsageError(f"{name} = {settings[name]!r}", wanted=f"one of {', '.join(known)}", remedy=f"change {name}")
-        return Results(_folder(settings), match=settings["match"], resize=settings["resize"] == "yes")
+        folder = _folder(settings)
+        states = {path: content_state(path) for path in _results(folder)}
+        return Results(folder, match=cast(Rule, settings["match"]), resize=settings["resize"] == "yes", states=states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +84,22 @@ class Results:
     """A folder of results; satisfies Colorizer."""
 
     folder: Path
-    match: str = "auto"
+    match: Rule = "auto"
     resize: bool = False
+    states: Mapping[Path, str] = field(default_factory=dict)
+    """Of each clip's results when they were hashed."""
 
     def colorize(self, clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[RgbFrame]:  # noqa: ARG002
         """The clip's results, in the order of its frames, decoded ahead in threads.
 
         Raises:
-            MethodError: there are none for the clip, their number or size is another, or stems don't match.
+            MethodError: there are none for the clip, their number or size is another, stems don't match, or they changed.
             FramesError: one can't be read.
         """
-        source = open_frames(self._path(clip.name), mixed_sizes="resize" if self.resize else "refuse")
+        path = self._path(clip.name)
+        state = content_state(path)
+        _check_saved(path)
+        source = open_frames(path, mixed_sizes="resize" if self.resize else "refuse")
         indices = self._indices(source, clip)
         if not self.resize and (source.width, source.height) != (clip.width, clip.height):
             raise MethodError(
@@ -87,19 +109,36 @@ class Results:
             )
         with ThreadPoolExecutor(_threads()) as executor:
             yield from read_ahead(source, indices, executor=executor, transform=lambda rgb: _resized(rgb, clip), depth=_DEPTH)
+        if content_state(path) != state or state != self.states.get(path, state):
+            raise MethodError(
+                f"the results in {path} changed while they were scored",
+                wanted="files that nobody writes to",
+                remedy="give the same command again once they are finished",
+            )
+
+    def notes(self, clip: GrayClip, *, whole: bool) -> tuple[str, ...]:
+        """See Noting: results that are of no frame."""
+        if self.match == "order" or not whole:
+            return ()
+        path = self._path(clip.name)
+        names = [file.stem for file in picture_files(path)] if path.is_dir() else open_frames(path).names
+        left = surplus_names(names, clip.frame_names)
+        return (f"{len(left)} of its results are named as no frame and left out: {some(left)}",) if left else ()
 
     def _path(self, name: str) -> Path:
         known: dict[str, Path] = {}
+        names = (composed(name), safe_name(composed(name)))
         for path in _results(self.folder):
-            stem = path.name if path.is_dir() else path.stem
-            if stem in known and stem in (name, safe_name(name)):
+            # What a run saved has a note: its name may be a clip's name made safe, or that of another clip.
+            stem = composed(note.clip if (note := read_note(path)) else path.name if path.is_dir() else path.stem)
+            if stem in known and stem in names:
                 raise MethodError(
                     f"clip {name!r} has results in both {known[stem]} and {path}",
                     wanted="one folder or video a clip",
                     remedy="move one of them elsewhere",
                 )
             known[stem] = path
-        for stem in (name, safe_name(name)):
+        for stem in names:
             if stem in known:
                 return known[stem]
         near = difflib.get_close_matches(name, known, n=1)
@@ -111,27 +150,38 @@ class Results:
 
     def _indices(self, source: FrameSource, clip: GrayClip) -> Sequence[int]:
         """Which result belongs to each frame of the clip."""
-        at = {stem: index for index, stem in enumerate(source.names)}
-        missing = [stem for stem in clip.frame_names if stem not in at]
-        if self.match != "order" and not missing:
-            return [at[stem] for stem in clip.frame_names]
-        if self.match == "stem":
-            raise MethodError(
-                f"{len(missing)} frames of clip {clip.name!r} have no result in {source.path}: {_some(missing)}",
-                wanted="a result with the stem of each frame",
-                remedy="rename them, or match by order: match=order",
+        # The names of a video's frames are numbers; footage has a frame rate where it is one.
+        named = source.fps is None and getattr(clip, "fps", None) is None
+        return match_frames(source.names, clip.frame_names, rule=self.match, named=named, source=source.path, clip=clip.name)
+
+
+def _check_one_method(folder: Path) -> None:
+    """Frames that a run saved are of one method, the one that the run's table shows under that label."""
+    notes = {path: note for path in _results(folder) if (note := read_note(path)) is not None}
+    owners = {note.identity: (path, note) for path, note in notes.items()}
+    try:
+        declared = read_json(folder.parent.parent / "run.json")["contents"]["methods"] if notes else {}
+    except (ColorbenchError, OSError, LookupError, TypeError):
+        declared = {}
+    for path, note in owners.values():
+        now = declared.get(note.label, {}).get("identity", note.identity)
+        if len(owners) > 1 or now != note.identity:
+            raise UsageError(
+                f"{path} holds frames of {note.method}:{note.variant}, saved under the label {note.label!r}; "
+                + ("other clips beside it are of another method" if len(owners) > 1 else "the run has another method there now"),
+                wanted="saved frames of one method, the run's own",
+                remedy="give the run's command again with --save-frames, or score a copy of the folders that belong together",
             )
-        if source.n_frames != len(clip):
-            surplus = [stem for stem in source.names if stem not in set(clip.frame_names)]
-            differ = "; ".join(
-                f"{word} {_some(stems)}" for word, stems in (("without result:", missing), ("unknown:", surplus)) if stems
-            )
-            raise MethodError(
-                f"{source.path} has {source.n_frames} results, clip {clip.name!r} has {len(clip)} frames ({differ})",
-                wanted="one result for each frame",
-                remedy="add or remove the difference, or name results by the stems of their frames",
-            )
-        return range(len(clip))
+
+
+def _check_saved(path: Path) -> None:
+    note = read_note(path)
+    if note is not None and (wrong := changed_frames(path, note)):
+        raise MethodError(
+            f"saved frames are not as the run wrote them: {wrong}",
+            wanted=f"the frames of {note.label!r} on {note.clip!r}",
+            remedy="give the run's command again with --save-frames: they are made anew",
+        )
 
 
 def _folder(settings: Mapping[str, str]) -> Path:
@@ -166,11 +216,6 @@ def _resized(rgb: RgbFrame, clip: GrayClip) -> RgbFrame:
 
 def _threads() -> int:
     return os.cpu_count() or 1
-
-
-def _some(stems: Sequence[str], most: int = 3) -> str:
-    rest = f" and {len(stems) - most} more" if len(stems) > most else ""
-    return ", ".join(stems[:most]) + rest
 
 
 METHODS = (Precomputed(),)

@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
+from bistnet.backbone import identity, is_fetched, load_encoder
 from bistnet.network.graph import BiSTNet
 from bistnet.network.settings import Settings, settings_from_dict
 from bistnet.release import recognize
@@ -28,6 +29,8 @@ from colorbench.weights.trained_file import package_versions, save_weights
 
 FORMAT = 1
 """Raised when a file of this form could not be read by the code before it."""
+
+_ENCODER = "encoder."
 
 _PICKLES = (b"PK\x03\x04", b"\x80")
 """How files of torch.save begin: a zip archive, or a bare pickle."""
@@ -53,6 +56,9 @@ class Card:
     """The project's commit; None outside a checkout."""
     scores: Mapping[str, float] = field(default_factory=dict)
     """Validation scores when it was saved."""
+    encoder: str = ""
+    """Identity of an encoder that was fetched and is not in the file (:func:`bistnet.backbone.identity`); filled by
+    :func:`save_checkpoint`. Empty: the encoder's weights are in the file."""
     experts: Mapping[str, str] = field(default_factory=dict)
     """Name and identity of the experts whose maps it was trained on."""
     notes: str = ""
@@ -65,7 +71,8 @@ def save_checkpoint(path: Path, network: BiSTNet, card: Card, *, dtype: Literal[
 
     Args:
         path: ends in ``.safetensors``; an existing file is replaced.
-        network: every parameter and buffer is stored, a frozen encoder's too, so that the file needs no other.
+        network: every parameter and buffer is stored, a frozen encoder's too, so that the file needs no other; but not those of
+            an encoder that is fetched, whose identity the card gets instead.
         card: its settings must be the network's.
         dtype: of floating-point weights in the file. "float32" to go on training from.
 
@@ -79,8 +86,10 @@ def save_checkpoint(path: Path, network: BiSTNet, card: Card, *, dtype: Literal[
     """
     if card.settings != network.settings:
         raise UsageError("a card of other settings than the network's", wanted="the same", remedy="take network.settings")
-    card = dataclasses.replace(card, versions=package_versions())
-    save_weights(path, network.state_dict(), {"format": FORMAT, **dataclasses.asdict(card)}, dtype=dtype)
+    fetched = is_fetched(card.settings.features)
+    card = dataclasses.replace(card, versions=package_versions(), encoder=identity(network.encoder) if fetched else "")
+    state = {key: value for key, value in network.state_dict().items() if not (fetched and key.startswith(_ENCODER))}
+    save_weights(path, state, {"format": FORMAT, **dataclasses.asdict(card)}, dtype=dtype)
     return card
 
 
@@ -93,20 +102,31 @@ def load_checkpoint(path: Path, *, expected: str | Settings | None = None) -> tu
 
     Raises:
         WeightsError: the file is missing, damaged, a pickle, of the authors' release, of another preset or other settings, or
-            its tensors are not the network's.
+            its tensors are not the network's; or its encoder, which is fetched, is not on this machine or another one.
     """
     card, size = _read_header(path)
     _check_expected(path, card.settings, expected)
+    fetched = is_fetched(card.settings.features)
     with torch.device("meta"):
-        wanted = sum(tensor.numel() for tensor in BiSTNet(card.settings).state_dict().values())
+        state = BiSTNet(card.settings).state_dict()
+    wanted = sum(tensor.numel() for key, tensor in state.items() if not (fetched and key.startswith(_ENCODER)))
     if wanted > 2 * size:
         raise WeightsError(
             f"{path} holds {size} values, but its card describes a network of {wanted}",
             wanted="a card that belongs to its weights",
             remedy="take an undamaged file",
         )
-    network = BiSTNet(card.settings)
-    load_strict(network, load_file(path), source=path)
+    network, stored = BiSTNet(card.settings), load_file(path)
+    if fetched:
+        network.encoder = load_encoder(card.settings.features)
+        if identity(network.encoder) != card.encoder:
+            raise WeightsError(
+                f"checkpoint {path} was trained on another {card.settings.features.encoder} than this machine's",
+                wanted=f"the encoder of identity {card.encoder[:12]}",
+                remedy="fetch it again: colorbench weights fetch vgg16",
+            )
+        stored |= {key: value for key, value in network.state_dict().items() if key.startswith(_ENCODER)}
+    load_strict(network, stored, source=path)
     return network.eval(), card
 
 

@@ -66,6 +66,16 @@ def build_compact_single() -> BiSTNet:
     return BiSTNet(with_overrides(load_settings("compact"), {"fusion.references": 1}))
 
 
+def build_vgg16() -> BiSTNet:
+    """The preset vgg16 with random weights."""
+    return BiSTNet(load_settings("vgg16"))
+
+
+def build_vgg16_single() -> BiSTNet:
+    """The preset vgg16 for one reference, with random weights."""
+    return BiSTNet(with_overrides(load_settings("vgg16"), {"fusion.references": 1}))
+
+
 def build_paper() -> BiSTNet:
     """The preset paper with random weights."""
     return BiSTNet(load_settings("paper"))

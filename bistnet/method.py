@@ -1,6 +1,7 @@
 """BiSTNet for the harness. Importing this takes no torch.
 
-``bistnet`` colors between two or more exemplars, ``bistnet-single`` from the first alone. ``bistnet-own`` runs one's own
+``bistnet`` colors between two or more exemplars, ``bistnet-single`` from the first alone. Their default is the variant ``vgg16``
+where VGG16's weights are on this machine, else ``compact``; a table's row says which. ``bistnet-own`` runs one's own
 weights. Nothing untrained can stand in a table without the word: random weights are the variant ``untrained``, which runs
 only when it is named and the setting ``untrained=yes`` is given, and is printed in the row.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bistnet.options import Options
-from bistnet.shipped import find_expert, find_network, weights_folders
+from bistnet.shipped import find_expert, find_network, find_vgg16, weights_folders
 from colorbench.errors import MethodError, UsageError
 from colorbench.files.digest import file_digest
 from colorbench.method import GrayClip, require_exemplars
@@ -50,11 +51,19 @@ class Bistnet:
         summary: of its card.
         exemplars: fewest and most that it takes.
         stems: names of weights to look for, the preferred first, after a preset's name: "compact-single", "compact".
+        vgg16: the network of the variant vgg16, of which the encoder is fetched.
         compact: the network of the variant compact.
     """
 
     def __init__(
-        self, name: str, summary: str, *, exemplars: tuple[int, int | None], stems: Sequence[str], compact: NetworkFacts
+        self,
+        name: str,
+        summary: str,
+        *,
+        exemplars: tuple[int, int | None],
+        stems: Sequence[str],
+        vgg16: NetworkFacts,
+        compact: NetworkFacts,
     ) -> None:
         self._stems = tuple(stems)
         self.card = MethodCard(
@@ -70,6 +79,14 @@ class Bistnet:
                     networks=(
                         NetworkFacts(name="BiSTNet", build="bistnet.loading:build_paper", parameters=118_806_918, entries=231),
                     ),
+                ),
+                Variant(
+                    name="vgg16",
+                    summary="VGG16's features, which are fetched, and a small refinement",
+                    exemplars=exemplars,
+                    trained_on=("davis", "bsds500", "gallery", "imagenet"),
+                    weights="in the package, but VGG16's: colorbench weights fetch vgg16",
+                    networks=(vgg16,),
                 ),
                 Variant(
                     name="compact",
@@ -94,8 +111,11 @@ class Bistnet:
 
     def unavailable(self, variant: str) -> str:
         """See Method. The variant ``untrained`` is refused by ``fingerprint``, which is told the settings."""
-        if variant == UNTRAINED or self._path(variant) is not None:
+        if variant == UNTRAINED:
             return ""
+        if self._path(variant) is not None:
+            missing = variant == "vgg16" and find_vgg16() is None
+            return "no weights of VGG16 on this machine; get them with: colorbench weights fetch vgg16" if missing else ""
         folder = weights_folders()[1] / "bistnet"
         if variant == "paper":
             return f"no {variant}.safetensors in {folder}: the authors' released weights are of another network, so train it"
@@ -240,11 +260,11 @@ def _colorizer(loaded: Loaded, device: str, options: Options) -> HarnessColorize
 
 
 def digests(path: Path) -> str:
-    """Of the checkpoint and of every expert's weights that it may use."""
+    """Of the checkpoint, and of every expert's and encoder's weights that it may use."""
     experts = (
         find_expert(name) for name in ("compact-semantics", "compact-edges", "hed", "protoseg-19", "protoseg-150", "mmseg")
     )
-    return " ".join(file_digest(file) for file in (path, *experts) if file is not None)
+    return " ".join(file_digest(file) for file in (path, *experts, find_vgg16()) if file is not None)
 
 
 METHODS = (
@@ -253,6 +273,7 @@ METHODS = (
         "BiSTNet, colors matched and fused between exemplars",
         exemplars=(1, None),
         stems=("{}",),
+        vgg16=NetworkFacts(name="BiSTNet", build="bistnet.loading:build_vgg16", parameters=15_550_077, entries=188),
         compact=NetworkFacts(name="BiSTNet", build="bistnet.loading:build_compact", parameters=1_606_477, entries=198),
     ),
     Bistnet(
@@ -260,6 +281,7 @@ METHODS = (
         "BiSTNet from the first exemplar",
         exemplars=(1, 1),
         stems=("{}-single", "{}"),
+        vgg16=NetworkFacts(name="BiSTNet", build="bistnet.loading:build_vgg16_single", parameters=15_549_309, entries=188),
         compact=NetworkFacts(name="BiSTNet", build="bistnet.loading:build_compact_single", parameters=1_605_901, entries=198),
     ),
     OwnBistnet(),

@@ -33,5 +33,17 @@ def find_expert(name: str) -> Path | None:
     return None
 
 
+def find_vgg16() -> Path | None:
+    """VGG16's weights, converted or as torchvision publishes them; None where this machine has none."""
+    from colorbench.files.cache import cache_root
+    from colorbench.weights.backbones import find_backbone
+
+    converted = cache_root() / "weights" / "vgg16.safetensors"
+    if converted.is_file():
+        return converted
+    found = find_backbone("vgg16-397923af.pth")
+    return found if isinstance(found, Path) else None
+
+
 def _package_folder() -> Path:
     return Path(__file__).parent / "weights"

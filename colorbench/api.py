@@ -52,8 +52,8 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        """False if a unit failed."""
-        return not self.outcome.failures
+        """False if a unit failed, or its record is not there."""
+        return self.results.complete
 
 
 def run(

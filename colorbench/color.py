@@ -21,6 +21,8 @@ Rounding = Literal["nearest", "truncate"]
 
 XYZ_FROM_RGB = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
 WHITE_D65 = (0.95047, 1.0, 1.08883)
+GRAY = 3.0
+"""Chroma that a hundredth of a picture's pixels must exceed for it to count as colored; JPEG leaves about 1 in a gray one."""
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
@@ -112,6 +114,16 @@ def merge_luminance(l_star: LStar, ab: NDArray[np.float32], *, rounding: Roundin
     lab = torch.cat((torch.from_numpy(l_star)[..., None], torch.from_numpy(ab)), dim=-1)
     result: RgbFrame = to_u8(lab_to_rgb(lab), rounding=rounding).numpy()
     return result
+
+
+def is_gray(rgb: RgbFrame) -> bool:
+    """Whether an (H, W, 3) uint8 picture has no color: 99 of 100 pixels of every second row and column are under GRAY.
+
+    >>> is_gray(np.full((4, 4, 3), 90, np.uint8)), is_gray(np.full((4, 4, 3), (200, 90, 60), np.uint8))
+    (True, False)
+    """
+    lab = rgb_to_lab(torch.from_numpy(rgb[::2, ::2].copy()))
+    return bool(np.quantile(lab[..., 1:].norm(dim=-1).numpy(), 0.99) < GRAY)
 
 
 def _to_linear(rgb: Tensor) -> Tensor:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from os import PathLike
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from colorbench.errors import UnknownNameError, UsageError
+from colorbench.files.structured import read_toml
+from colorbench.records import shortened
 from colorbench.runs.remote import is_url
 from colorbench.runs.run_folder import working_copy
 from colorbench.types import MethodSpec, RunSpec
 
+SEEDS = (0, 2**32 - 1)
+"""Least and most; NumPy's generators take no others."""
+THREADS = (1, 1024)
+_WORKERS = (1, 1 << 16)
+
 _LISTS = ("methods", "metrics", "require", "clips")
 _TABLES = ("set", "override")
+_TEXTS = ("dataset", "protocol", "out", "data_root", "address")
 _KEYS = (*(field.name for field in fields(RunSpec) if field.name not in ("overrides", "remote")), *_TABLES)
 
 
@@ -31,7 +39,7 @@ def make_spec(options: Mapping[str, Any], *, config: Path | None = None) -> RunS
     Raises:
         UsageError: unknown key, wrong value, something required not given.
     """
-    merged: dict[str, Any] = dict(_read(config)) if config else {}
+    merged: dict[str, Any] = read_toml(config, what="config file") if config else {}
     for key, value in options.items():
         if value is None or (isinstance(value, tuple | dict) and not value):
             continue
@@ -43,10 +51,13 @@ def make_spec(options: Mapping[str, Any], *, config: Path | None = None) -> RunS
     overrides = _texts(merged.pop("override", {}), "override")
     for key in _LISTS:
         if key in merged:
-            merged[key] = tuple(_names(merged[key]))
+            merged[key] = tuple(_names(merged[key], key))
     if not merged.get("methods"):
         raise UsageError("no method named", wanted="at least one", remedy="--methods flow,gray; `colorbench methods` lists them")
     merged["methods"] = _method_specs(merged["methods"], settings)
+    for key in _TEXTS:
+        if not isinstance(merged.get(key, ""), str | PathLike):
+            raise UsageError(f"{key} = {merged[key]!r}", wanted="text", remedy=f"put {key} in quotes")
     if str(merged.get("workers", "")).isdecimal():
         merged["workers"] = int(merged["workers"])
     if is_url(str(merged.get("out", ""))):
@@ -124,22 +135,13 @@ def _all_methods() -> list[MethodSpec]:
     return [MethodSpec(label=card.name, name=card.name) for card in cards]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"config file {path}: {error.strerror}", wanted="a TOML file that can be read", remedy="check the path"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"config file {path}: {error}", wanted="valid TOML", remedy="mend that line") from error
-
-
-def _names(value: Any) -> Iterable[str]:
+def _names(value: Any, key: str) -> Iterable[str]:
     texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple):
+        raise UsageError(f"{key} = {shortened(value)}", wanted="a list of names", remedy=f'write {key} = ["A", "B"], or "A,B"')
     for text in texts:
         if not isinstance(text, str):
-            raise UsageError(f"{text!r} in a list of names", wanted="text", remedy="put it in quotes")
+            raise UsageError(f"{shortened(text)} in {key}", wanted="text", remedy="put it in quotes")
         yield from (name.strip() for name in text.split(",") if name.strip())
 
 
@@ -155,13 +157,12 @@ def _check_choices(values: Mapping[str, Any]) -> None:
     for key, known in choices.items():
         if key in values and values[key] not in known:
             raise UsageError(f"{key} = {values[key]!r}", wanted=f"one of {', '.join(known)}", remedy=f"change {key}")
-    if "seed" in values and type(values["seed"]) is not int:
-        raise UsageError(f"seed = {values['seed']!r}", wanted="a whole number", remedy="change seed")
-    for key, also in (("threads", ""), ("workers", "auto")):
-        if key in values and values[key] != also and (type(values[key]) is not int or values[key] < 1):
+    for key, (least, most), also in (("seed", SEEDS, ""), ("threads", THREADS, ""), ("workers", _WORKERS, "auto")):
+        number = values.get(key, also)
+        if number != also and not (type(number) is int and least <= number <= most):
             raise UsageError(
-                f"{key} = {values[key]!r}",
-                wanted=f"a whole number from 1 on{f', or {also}' if also else ''}",
+                f"{key} = {number!r}",
+                wanted=f"a whole number from {least} to {most}{f', or {also}' if also else ''}",
                 remedy=f"change {key}",
             )
     if values.get("remote") and values.get("save_frames", "no") != "no":

@@ -64,6 +64,15 @@ class ResumableColorizer(Protocol):
         ...
 
 
+@runtime_checkable
+class Noting(Protocol):
+    """A colorizer that has something to say of a clip beside its frames."""
+
+    def notes(self, clip: GrayClip, *, whole: bool) -> Sequence[str]:
+        """What a reader of the clip's scores should know, a sentence each; ``whole`` is False where the protocol cut the clip."""
+        ...
+
+
 class Method(Protocol):
     """A registered method. Importing its module must be cheap: heavy imports go inside ``load``."""
 

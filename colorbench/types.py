@@ -15,6 +15,9 @@ RgbFrame = NDArray[np.uint8]
 LStar = NDArray[np.float32]
 """(H, W) float32 in [0, 100], CIE L* (D65)."""
 
+MOST_PIXELS = 1 << 14
+"""Of a side to which frames are brought."""
+
 Kind = Literal["automatic", "exemplar", "control"]
 Direction = Literal["higher", "lower", "none"]
 Luminance = Literal["kept", "own"]

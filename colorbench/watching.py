@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeElapsedColumn, TimeRemainingColumn
+
+from colorbench.console import task_name
 
 _EVERY_SECONDS = 10.0
 
@@ -22,7 +23,7 @@ class ConsoleWatcher:
 
     def __init__(self, *, noun: str, quiet: bool = False) -> None:
         self.noun = noun
-        self.console = Console(file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._total = self._done = self._before = self._seen = 0
@@ -59,7 +60,7 @@ class ConsoleWatcher:
             self.note(f"going on: {done} of {total} {self.noun} are done already")
         if self.console.is_terminal and not self.console.quiet:
             columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-            self._bar = Progress(TextColumn("{task.description}"), *columns, console=self.console)
+            self._bar = Progress(task_name(), *columns, console=self.console)
             self._task = self._bar.add_task(self.noun, total=total, completed=done)
             self._bar.start()
 

@@ -33,8 +33,6 @@ from reports.tables.markdown import markdown
 PAIRED = ("psnr", "cdc")
 """Metrics of Table 2."""
 
-_LONGEST = 60
-
 _Laid = tuple[Column, Callable[[AblationRow], Cell]]
 """A column and what stands in it."""
 
@@ -61,7 +59,7 @@ def write_ablation(path: Path) -> AblationTable:
     }
     for name, text in texts.items():
         with replacing_file(path / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     write_figures(as_summary(table), path)
     write_differences(table, path, PAIRED)
     write_cell_strips(folder, stored)
@@ -102,7 +100,7 @@ def notes(table: AblationTable) -> list[str]:
     for row in table.rows:
         lacking = [seed for seed in stored.seeds if seed not in row.seeds]
         if lacking:
-            found.append(f"{shown(row.cell.title, _LONGEST)}: not trained yet with {_listed(lacking)}")
+            found.append(f"{shown(row.cell.title)}: not trained yet with {_listed(lacking)}")
     if stored.base not in [row.cell.name for row in table.rows if row.seeds]:
         found.append("no differences: the full model is not trained yet")
     return found
@@ -158,7 +156,7 @@ def _grid(laid: Sequence[_Laid], table: AblationTable, lines: Sequence[str] = ()
 
 
 def _titles() -> _Laid:
-    return Column("variant", "variant"), lambda row: Cell(shown(row.cell.title, _LONGEST))
+    return Column("variant", "variant"), lambda row: Cell(shown(row.cell.title))
 
 
 def _mean(card: MetricCard) -> _Laid:

@@ -31,9 +31,10 @@ def score_texts(results: Results) -> dict[str, str]:
 
 
 def _csv(frame: pd.DataFrame) -> str:
-    """Names that a spreadsheet would take for formulas get an apostrophe before them."""
+    """Names that a spreadsheet would take for formulas get an apostrophe before them; what is no Unicode in one is escaped."""
     names = frame.select_dtypes(exclude="number").columns
-    return frame.assign(**{name: frame[name].map(_text) for name in names}).to_csv(index=False, lineterminator="\n")
+    text = frame.assign(**{name: frame[name].map(_text) for name in names}).to_csv(index=False, lineterminator="\n")
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _text(value: object) -> object:

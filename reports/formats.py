@@ -20,7 +20,7 @@ from colorbench.errors import ColorbenchError, DatasetError, FramesError, Unknow
 from colorbench.files.atomic import replacing_file
 from colorbench.results.reading import Results
 from colorbench.results.summary import summarize
-from reports.pictures.clip_frames import saved_labels
+from reports.pictures.clip_frames import saved_labels, why_unsaved
 
 FORMATS = ("md", "latex", "csv", "html", "figures", "page", "strips", "video")
 BY_DEFAULT = FORMATS[:-1]
@@ -98,8 +98,8 @@ class _Work:
         self.results, self.folder, self.clips, self.exemplars = results, folder, clips, exemplars
         self.problems: dict[tuple[str, str], list[str]] = {}
         """(format, what is wrong) to the clips."""
-        self.partial: dict[str, list[str]] = {}
-        """Methods whose frames are not saved to the clips."""
+        self.partial: dict[tuple[str, str], list[str]] = {}
+        """(method, why its frames can't be shown) to the clips."""
 
     def of(self, form: str) -> Iterator[Path]:
         """Makes one format, file by file."""
@@ -121,8 +121,7 @@ class _Work:
         """Each reason once, with the clips that it holds for."""
         problems = (f"{form}{self._of(clips)}: {wrong}" for (form, wrong), clips in self.problems.items())
         partial = (
-            f"{label} is not shown{self._of(list(dict.fromkeys(clips)))}: its frames are not saved"
-            for label, clips in self.partial.items()
+            f"{label} is not shown{self._of(list(dict.fromkeys(clips)))}: {why}" for (label, why), clips in self.partial.items()
         )
         return (*problems, *partial)
 
@@ -134,7 +133,7 @@ class _Work:
         for name, text in (texts | (score_texts(self.results) if form == "csv" else {})).items():
             path = self.folder / name
             with replacing_file(path) as temporary:
-                temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+                temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
             yield path
 
     def _maker(self, form: str, clip: str) -> Callable[[], Sequence[Path]]:
@@ -158,7 +157,8 @@ class _Work:
             return ()
         for method in self.results.methods:
             if clip and method.label not in saved:
-                self.partial.setdefault(method.label, []).append(clip)
+                why = why_unsaved(self.results, method.label, clip)
+                self.partial.setdefault((method.label, why), []).append(clip)
         return files
 
     def _of(self, clips: Sequence[str]) -> str:

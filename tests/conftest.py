@@ -18,6 +18,18 @@ from colorbench.types import RgbFrame
 os.environ.setdefault("COLORBENCH_WORKERS", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need a GPU are skipped where there is none, also where they are asked for."""
+    wanted = [item for item in items if item.get_closest_marker("gpu")]
+    if not wanted:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in wanted:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device that torch sees"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _interruptible() -> None:
     """Commands that tests start can be interrupted, also where this suite was started in the background, which ignores Ctrl-C."""

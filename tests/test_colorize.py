@@ -351,7 +351,8 @@ def test_two_at_once_on_one_output_are_told_of_each_other(bench: Bench) -> None:
 def test_a_likeness_that_is_no_number_is_a_usage_error(bench: Bench, flag: str) -> None:
     result = bench.colorize(bench.clip, flag, "nan")
     assert result.exit_code == 2
-    assert f"{flag} nan" in result.stderr
+    assert flag in result.stderr
+    assert "nan" in result.stderr
 
 
 class Killed:

@@ -14,6 +14,7 @@ from colorbench.errors import UsageError
 
 MEASURED_STEPS = 24
 _WARM_UP = 8
+_MOST = 1e9
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -44,9 +45,11 @@ def parse_budget(text: str) -> Budget:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
     number = float(found[1]) if found else 0.0
-    if not found or not number or (not found[2] and "." in found[1]):
+    if not found or not 0 < number <= _MOST or (not found[2] and "." in found[1]):
         raise UsageError(
-            f"--budget {text!r}", wanted="steps or a time above 0: 800, 90s, 20m, 1.5h", remedy="m is minutes, h is hours"
+            f"--budget {text!r}",
+            wanted=f"steps or a time above 0 and up to {_MOST:g}: 800, 90s, 20m, 1.5h",
+            remedy="m is minutes, h is hours",
         )
     return Budget(None, number * _SECONDS[found[2]]) if found[2] else Budget(int(found[1]), None)
 

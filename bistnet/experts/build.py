@@ -67,13 +67,14 @@ def build_expert(
 
 
 def _hed(checkpoint: Path | None, form: Form) -> FrozenExpert:
-    from bistnet.experts.hed import Hed, rename_published
+    from bistnet.experts.hed import Hed
     from colorbench.nets.checkpoints import load_strict, read_state
+    from colorbench.nets.hed_weights import hed_state
 
-    network = Hed(gray="picture" if form == "paper" else "centered")
+    network = Hed(form=form)
     if checkpoint is not None:
-        load_strict(network, rename_published(read_state(checkpoint)), source=checkpoint)
-    return _frozen(network, "hed", "edge", 1, checkpoint, form=form)
+        load_strict(network, hed_state(read_state(checkpoint)), source=checkpoint)
+    return _frozen(network, "hed", "edge", 1, checkpoint, form=form, odd_sides="up" if form == "paper" else "down")
 
 
 def _compact_edges(checkpoint: Path | None) -> FrozenExpert:

@@ -2,15 +2,13 @@
 
 Xie and Tu, "Holistically-Nested Edge Detection", ICCV 2015, DOI 10.1109/ICCV.2015.164; the trunk is Simonyan and Zisserman,
 arXiv 1409.1556, network D without its last pooling. Written from the papers. Two things differ from the paper's own network and
-follow the only checkpoint that is published for torch (docs/design/experts.md): every convolution pads by 1 instead of the
-picture by 35 and a crop at the end, and side outputs are enlarged by plain bilinear interpolation instead of a
-deconvolution with fixed bilinear weights.
+follow the weights that can be had (docs/design/experts.md): every convolution pads by 1 instead of the picture by 35 and a
+crop at the end, and side outputs are enlarged by plain bilinear interpolation instead of a deconvolution with fixed bilinear
+weights. Their names: :mod:`colorbench.nets.hed_weights`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Literal, cast
 
@@ -27,24 +25,22 @@ PARAMETERS = 14_716_171
 BGR_MEAN = (104.00698793, 116.66876762, 122.67891434)
 """Means over ImageNet, of channels in [0, 255] in the order blue, green, red."""
 
-_ORDINALS = ("One", "Two", "Thr", "Fou", "Fiv")
-_KEY = re.compile(r"(?:module|net)(Vgg|Score|Combine)(One|Two|Thr|Fou|Fiv)?\.?(\d+)?\.?(weight|bias)")
-
 
 class Hed(nn.Module):
     """HED on gray frames.
 
     Args:
-        gray: "picture" gives the network the gray sRGB picture in [0, 255], as it was trained. "centered" gives it what
-            BiSTNet's release does, (L* - 50) taken for a level in [0, 1] and multiplied by 255: nearly every pixel lies far
-            outside of what HED has seen, but the release's fusion network knows no other edges.
+        form: "paper" gives the network the gray sRGB picture in [0, 255], as it was trained, and rounds odd sides up where it
+            pools, as Caffe and Keras do. "release" is what BiSTNet's released code does: (L* - 50) is taken for a level in
+            [0, 1] and multiplied by 255, so nearly every pixel lies far outside of what HED has seen, and sides are rounded
+            down; but the release's fusion network knows no other edges.
     """
 
     mean: Tensor
 
-    def __init__(self, *, gray: Literal["picture", "centered"] = "picture") -> None:
+    def __init__(self, *, form: Literal["paper", "release"] = "paper") -> None:
         super().__init__()
-        self.gray = gray
+        self.form = form
         self.stages = nn.ModuleList(
             nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise((before, *[width] * depth)))
             for before, width, depth in zip((3, *WIDTHS[:-1]), WIDTHS, DEPTHS, strict=True)
@@ -67,12 +63,12 @@ class Hed(nn.Module):
 
     def _sides(self, l_star: Tensor) -> Tensor:
         """(N, 1, H, W) -> (N, 5, H, W)."""
-        level = gray_level(l_star) if self.gray == "picture" else l_star - 50.0
+        level = gray_level(l_star) if self.form == "paper" else l_star - 50.0
         x = level * 255.0 - self.mean  # (N, 3, H, W)
         sides = []
         for index, (stage, side) in enumerate(zip(self.stages, self.sides, strict=True)):
             if index:
-                x = F.max_pool2d(x, 2)  # (N, C, H / 2^index, W / 2^index), rounded down
+                x = F.max_pool2d(x, 2, ceil_mode=self.form == "paper")  # (N, C, H / 2^index, W / 2^index)
             for convolution in cast("nn.ModuleList", stage):
                 x = F.relu(convolution(x), inplace=True)
             sides.append(F.interpolate(side(x), l_star.shape[-2:], mode="bilinear", align_corners=False))
@@ -82,25 +78,3 @@ class Hed(nn.Module):
         """(N, 1, H, W) L* in [0, 100] -> (N, 1, H, W) probability of an edge, in [0, 1]."""
         fused: Tensor = self.fusion(self._sides(l_star))
         return fused.sigmoid()
-
-
-def rename_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The published torch checkpoint's names as ours; names that are of neither kind stay, for the strict load to report.
-
-    ``moduleVggTwo.3.weight`` or ``netVggTwo.3.weight`` (an index into a sequence of pooling, convolutions and ReLUs)
-    becomes ``stages.1.1.weight``.
-    """
-    return {_renamed(key): value for key, value in state.items()}
-
-
-def _renamed(key: str) -> str:
-    match = _KEY.fullmatch(key)
-    if match is None:
-        return key
-    part, ordinal, index, leaf = match.groups()
-    if part == "Combine":
-        return f"fusion.{leaf}"
-    stage = _ORDINALS.index(ordinal) if ordinal else 0
-    if part == "Score":
-        return f"sides.{stage}.{leaf}"
-    return f"stages.{stage}.{int(index or 0) // 2}.{leaf}"

@@ -50,14 +50,15 @@ class Embedding(nn.Module):
         """Embeds a frame.
 
         Args:
-            levels: as an encoder returns them, the first at 1/2, the second at 1/4.
+            levels: as an encoder returns them, the first at 1/2, or averaged down to 1/4 already, the second at 1/4.
 
         Returns:
             (N, D, H / 4, W / 4): of zero mean over the positions before it is normalized, then of unit norm at each position.
             Where nothing differs from the mean it is about zero instead, never noise of unit norm.
         """
-        half, *coarser = levels
-        maps = [F.avg_pool2d(half, 2), *coarser]  # the first two at 1/4
+        finest, *coarser = levels
+        pooled = finest if finest.shape[-2:] == coarser[0].shape[-2:] else F.avg_pool2d(finest, 2)
+        maps = [pooled, *coarser]  # the first two at 1/4
         total = self._project(len(maps) - 1, maps[-1])
         for index in range(len(maps) - 2, -1, -1):
             size = maps[index].shape[-2:]

@@ -101,19 +101,27 @@ def temporal_weights(position: Tensor, *, form: Form = "linear") -> tuple[Tensor
     return (position, 1.0 - position) if form == "as-printed" else (1.0 - position, position)
 
 
-def fuse(forward: Match, backward: Match | None, position: Tensor, *, form: Form = "linear") -> Tensor:
+def fuse(
+    forward: Match,
+    backward: Match | None,
+    position: Tensor,
+    *,
+    form: Form = "linear",
+    doubts: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
     """Eq. 3: the color map p_t.
 
         linear      p = (1 - position) w_f + position w_b
         as-printed  p = position w_f + (1 - position) w_b
         average     p = (w_f + w_b) / 2, the paper's ablation without BTFB
-        confidence  weights of "linear" times exp(SHARPNESS similarity), at each place, over their sum
+        confidence  weights of "linear" times exp(SHARPNESS similarity - doubt), at each place, over their sum
 
     Args:
         forward: the warp of the reference at position 0, (N, C, h, w), with its similarity (N, 1, h, w).
         backward: that of the reference at position 1; None: there is one reference, and its warp is returned.
         position: (N,) in [0, 1].
         form: see above.
+        doubts: of the forward and of the backward warp, (N, 1, h, w) each; used by "confidence" alone. None: 0.
 
     Returns:
         (N, C, h, w).
@@ -126,15 +134,18 @@ def fuse(forward: Match, backward: Match | None, position: Tensor, *, form: Form
     _check_warps(forward, backward, position)
     weights = temporal_weights(position.to(forward.values)[:, None, None, None], form=form)  # (N, 1, 1, 1) each
     if form == "confidence":
-        weights = _by_confidence(weights, forward.similarity, backward.similarity)  # (N, 1, h, w) each
+        first, second = SHARPNESS * forward.similarity, SHARPNESS * backward.similarity
+        if doubts is not None:
+            first, second = first - doubts[0], second - doubts[1]
+        weights = _by_confidence(weights, first, second)  # (N, 1, h, w) each
     return weights[0] * forward.values + weights[1] * backward.values
 
 
 def _by_confidence(weights: tuple[Tensor, Tensor], forward: Tensor, backward: Tensor) -> tuple[Tensor, Tensor]:
-    """Multiplies by exp(SHARPNESS s) and normalizes; the larger of both is subtracted first, so neither sum can be zero."""
+    """Multiplies by e to these powers and normalizes; the larger of both is subtracted first, so neither sum can be zero."""
     largest = torch.maximum(forward, backward)
-    first = weights[0] * torch.exp(SHARPNESS * (forward - largest))
-    second = weights[1] * torch.exp(SHARPNESS * (backward - largest))
+    first = weights[0] * torch.exp(forward - largest)
+    second = weights[1] * torch.exp(backward - largest)
     total = first + second
     return first / total, second / total
 

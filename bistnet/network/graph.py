@@ -3,15 +3,16 @@
     luminance -> encoder -> embedding --+-> correspond (forward reference)  --+
                                         +-> correspond (backward reference) --+-> fuse -> refine <- luminance, expert maps
 
-How ours differs from the paper: only a* and b* of the references are warped (eq. 2 warps RGB), at 1/4 of the frame's size (a
-setting), and fused there, then enlarged bilinearly. Both sides are embedded from luminance alone, as in the release; so
-a reference and the frame it was taken from have one embedding. The refinement may also see the similarity maps, which the paper's
-does not.
+How ours differs from the paper: a* and b* of the references are warped (eq. 2 warps RGB), and L* too where a setting asks what it
+says of the match, at 1/4 of the frame's size (a setting), and fused there, then enlarged. Both sides are embedded from luminance
+alone, as in the release; so a reference and the frame it was taken from have one embedding. The refinement may also see the
+similarity maps, which the paper's does not.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,10 +23,11 @@ from bistnet.network.features import FLOOR, Embedding, PositionCode, joined, lum
 from bistnet.network.fusion import fuse
 from bistnet.network.local import match_locally, positions_of
 from bistnet.network.refinement import BOUND, Scales, make_refinement
-from bistnet.network.settings import RefinementSettings, Settings
+from bistnet.network.settings import FeatureSettings, RefinementSettings, Settings
+from bistnet.upsampling import scale_chroma_up
 from colorbench.errors import UsageError
 from colorbench.nets.correspondence import Match, correspond
-from colorbench.nets.encoders import CompactEncoder, Vgg19
+from colorbench.nets.encoders import CompactEncoder, Vgg16, Vgg19
 
 _FINE = 4
 """Pixels between two positions of the embedding that is matched again."""
@@ -49,10 +51,11 @@ class Reference:
     """
 
     embedded: Embedded
-    ab: Tensor
-    """(N, 2, h, w), the reference's chroma averaged down to the coarse embedding's size."""
-    fine_ab: Tensor | None
-    """(N, 2, h', w'), down to the fine one's; None without."""
+    values: Tensor
+    """(N, C, h, w), the reference's a* and b*, then L* where the settings carry it, averaged down to the coarse embedding's
+    size."""
+    fine_values: Tensor | None
+    """(N, C, h', w'), down to the fine one's; None without."""
 
     def repeated(self, count: int) -> Reference:
         """Each of a batch's references ``count`` times in a row, for as many frames of each."""
@@ -61,7 +64,19 @@ class Reference:
             return None if maps is None else maps.repeat_interleave(count, dim=0)
 
         embedded = Embedded(self.embedded.coarse.repeat_interleave(count, dim=0), repeat(self.embedded.fine))
-        return Reference(embedded, self.ab.repeat_interleave(count, dim=0), repeat(self.fine_ab))
+        return Reference(embedded, self.values.repeat_interleave(count, dim=0), repeat(self.fine_values))
+
+
+@dataclass(frozen=True, slots=True)
+class Warped:
+    """What the references bring to frames."""
+
+    matches: tuple[Match, Match]
+    """Values (N, 2, h, w) of the forward and of the backward reference; the forward one's twice where it stands for both."""
+    lighter: tuple[Tensor, ...]
+    """How much lighter than the frame each reference is where it was matched, (N, 1, h, w); empty where no L* is carried."""
+    fused: Tensor
+    """(N, 2, h, w), the color map p_t."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,9 @@ class Coloring:
     """ab at 1/4, 1/2 and full size: (N, 2, ceil(H / 4), ceil(W / 4)), (N, 2, ceil(H / 2), ceil(W / 2)), (N, 2, H, W)."""
     color_map: Tensor
     """(N, 2, H, W), the fused map p_t, enlarged: what the refinement begins with."""
+    coarse_map: Tensor | None = None
+    """(N, 2, H, W), what the match over all of the references gives softly and by itself, fused and enlarged: where windows come
+    after it, it is trained by this. None where it was not asked for."""
 
 
 class BiSTNet(nn.Module):
@@ -87,7 +105,7 @@ class BiSTNet(nn.Module):
         super().__init__()
         self.settings = settings
         features = settings.features
-        self.encoder: Vgg19 | CompactEncoder = Vgg19() if features.encoder == "vgg19" else CompactEncoder(features.width)
+        self.encoder = make_encoder(features)
         self.embedding = Embedding(self.encoder.channels, features.embedding)
         self.position = PositionCode(features.positions) if features.positions else None
         self.refinement = make_refinement(input_channels(settings), settings.refinement)
@@ -114,10 +132,11 @@ class BiSTNet(nn.Module):
         embedded = self._embed(_pad(l_star, self.multiple))
         fine = None if embedded.fine is None else _crop(embedded.fine, height, width, _FINE).contiguous()
         coarse = _crop(embedded.coarse, height, width, stride).contiguous()
+        values = torch.cat((ab, l_star), dim=1) if self.settings.carries_luminance else ab
         return Reference(
             embedded=Embedded(coarse, fine),
-            ab=F.avg_pool2d(_pad(ab, stride), stride),
-            fine_ab=None if fine is None else F.avg_pool2d(_pad(ab, _FINE), _FINE),
+            values=F.avg_pool2d(_pad(values, stride), stride),
+            fine_values=None if fine is None else F.avg_pool2d(_pad(values, _FINE), _FINE),
         )
 
     def forward(
@@ -138,6 +157,8 @@ class BiSTNet(nn.Module):
         backward_reference: Reference | None,
         position: Tensor,
         experts: Tensor | None = None,
+        *,
+        coarse: bool = False,
     ) -> Coloring:
         """Colors frames.
 
@@ -147,6 +168,7 @@ class BiSTNet(nn.Module):
             backward_reference: the picture at position 1; None: the forward one stands for both, so eq. 3 passes its warp alone.
             position: (N,) in [0, 1], t / (N - 1) between the two references.
             experts: (N, C, H, W) in [0, 1], semantic maps before edges; None where the settings use none.
+            coarse: True: with the color map of the match over all of the references alone, which training asks for.
 
         Raises:
             UsageError: a shape is something else, or there are experts or references that the settings do not use.
@@ -155,26 +177,71 @@ class BiSTNet(nn.Module):
         height, width = l_star.shape[-2:]
         frames = _pad(l_star, self.multiple)  # (N, 1, H', W')
         query = self._embed(frames)
-        first = self._match(query, forward_reference)
-        second = None if backward_reference is None else self._match(query, backward_reference)
-        fused = fuse(first, second, position, form=self.settings.fusion.form)  # (N, 2, h, w)
-        color_map = _enlarge(fused, frames)  # (N, 2, H', W')
+        warped = self.warp(query, forward_reference, backward_reference, position, frames)
+        color_map = self.enlarge(warped.fused, frames)  # (N, 2, H', W')
         inputs = [(frames - 50.0) / 50.0, color_map / BOUND]
-        matches = (first, second or first)[: self.settings.fusion.references]
+        references = self.settings.fusion.references
+        matches = warped.matches[:references]
         if self.settings.refinement.similarity:
             inputs += [_enlarge(match.similarity, frames) for match in matches]
         if self.settings.refinement.warped:
             inputs += [_enlarge(match.values, frames) / BOUND for match in matches]
+        if self.settings.refinement.luminance:
+            inputs += [_enlarge(lighter, frames) / 50.0 for lighter in warped.lighter[:references]]
         if experts is not None:
             inputs.append(_pad(experts, self.multiple))
         joint = torch.cat(inputs, dim=1).contiguous(memory_format=torch.channels_last)  # in which its means and layers are quick
         quarter, half, full = self.refinement(joint, color_map)
         scales = _crop(quarter, height, width, 4), _crop(half, height, width, 2), _crop(full, height, width, 1)
-        return Coloring(scales, _crop(color_map, height, width, 1))
+        coarse_map = None
+        if coarse and self.settings.match.radius:
+            first = self._match_softly(query, forward_reference)
+            second = None if backward_reference is None else self._match_softly(query, backward_reference)
+            coarse_map = _enlarge(fuse(first, second, position, form=self.settings.fusion.form), frames)
+            coarse_map = _crop(coarse_map, height, width, 1)
+        return Coloring(scales, _crop(color_map, height, width, 1), coarse_map)
+
+    def warp(self, query: Embedded, forward: Reference, backward: Reference | None, position: Tensor, frames: Tensor) -> Warped:
+        """Matches embedded frames and fuses what was found; their L* is (N, 1, H, W), sides multiples of :attr:`multiple`."""
+        first = self._match(query, forward)
+        second = None if backward is None else self._match(query, backward)
+        return self.fuse(first, second, position, _shrunk(frames, first.values))
+
+    def enlarge(self, fused: Tensor, frames: Tensor) -> Tensor:
+        """The color map at the frames' size: (N, 2, h, w) for (N, 1, H, W) L* -> (N, 2, H, W)."""
+        if self.settings.fusion.enlarged == "guided":
+            return scale_chroma_up(fused, _shrunk(frames, fused), frames)
+        return _enlarge(fused, frames)
+
+    def fuse(self, first: Match, second: Match | None, position: Tensor, l_star: Tensor) -> Warped:
+        """BTFB: what the matches of both references bring, and the color map of both.
+
+        Args:
+            first: of the forward reference; values (N, C, h, w) as :class:`Reference` has them.
+            second: of the backward one; None: the forward one stands for both.
+            position: (N,).
+            l_star: (N, 1, h, w), the frames' own luminance at the matches' positions.
+        """
+        found = [match for match in (first, second) if match is not None]
+        lighter = tuple(match.values[:, 2:] - l_star for match in found) if self.settings.carries_luminance else ()
+        colors = [Match(match.values[:, :2], match.similarity) for match in found]
+        fusion, doubts = self.settings.fusion, None
+        if fusion.doubt and second is not None:
+            doubts = fusion.doubt * lighter[0].abs(), fusion.doubt * lighter[1].abs()
+        fused = fuse(colors[0], colors[1] if second is not None else None, position, form=fusion.form, doubts=doubts)
+        return Warped((colors[0], colors[-1]), (lighter[0], lighter[-1]) if lighter else (), fused)
 
     def _embed(self, frames: Tensor) -> Embedded:
         """(N, 1, H, W) L* -> unit vectors at H / stride and, where the settings match again, at H / 4."""
-        levels = self.encoder((frames / 100.0).expand(-1, 3, -1, -1))
+        return self.embed(self.encoder((frames / 100.0).expand(-1, 3, -1, -1)), frames)
+
+    def embed(self, levels: Sequence[Tensor], frames: Tensor) -> Embedded:
+        """What is matched of frames, from the encoder's levels.
+
+        Args:
+            levels: as :attr:`encoder` returns them.
+            frames: (N, 1, H, W) L*, sides multiples of :attr:`multiple`.
+        """
         fine: Tensor = self.embedding(levels)  # (N, D, H / 4, W / 4)
         coarse = fine
         if self.settings.match.stride == 8:
@@ -187,14 +254,21 @@ class BiSTNet(nn.Module):
 
     def _match(self, query: Embedded, reference: Reference) -> Match:
         """What a reference brings: over all of it, then, where the settings say so, again around what was found."""
-        match, key, values = self.settings.match, reference.embedded, reference.ab
-        if query.fine is None or key.fine is None or reference.fine_ab is None:
+        match, key, values = self.settings.match, reference.embedded, reference.values
+        if query.fine is None or key.fine is None or reference.fine_values is None:
             return correspond(query.coarse, key.coarse, values, temperature=match.temperature, mode=match.mode)
         places = positions_of(values).expand(len(values), -1, -1, -1)
         placed = torch.cat((values, places.to(values.dtype)), dim=1)  # colors, x and y are carried alike
         found = correspond(query.coarse, key.coarse, placed, temperature=match.temperature, mode=match.mode)
-        where = _enlarge(found.values[:, 2:], query.fine)  # (N, 2, H / 4, W / 4)
-        return match_locally(query.fine, key.fine, reference.fine_ab, where, radius=match.radius, temperature=match.temperature)
+        where = _enlarge(found.values[:, -2:], query.fine)  # (N, 2, H / 4, W / 4)
+        return match_locally(
+            query.fine, key.fine, reference.fine_values, where, radius=match.radius, temperature=match.temperature
+        )
+
+    def _match_softly(self, query: Embedded, reference: Reference) -> Match:
+        """The match over all of a reference as a soft one, whatever its mode: the embedding gets a gradient through it."""
+        match = self.settings.match
+        return correspond(query.coarse, reference.embedded.coarse, reference.values[:, :2], temperature=match.temperature)
 
     def _check(self, l_star: Tensor, backward: Reference | None, position: Tensor, experts: Tensor | None) -> None:
         _check_frames(l_star, "the frames' luminance")
@@ -226,7 +300,15 @@ def input_channels(settings: Settings) -> int:
     23
     """
     refinement, references = settings.refinement, settings.fusion.references
-    return 3 + references * (refinement.similarity + 2 * refinement.warped) + settings.experts.channels
+    of_each = refinement.similarity + 2 * refinement.warped + refinement.luminance
+    return 3 + references * of_each + settings.experts.channels
+
+
+def make_encoder(features: FeatureSettings) -> Vgg19 | Vgg16 | CompactEncoder:
+    """The encoder that settings name; the frozen ones random until weights are loaded."""
+    if features.encoder == "compact":
+        return CompactEncoder(features.width)
+    return Vgg19() if features.encoder == "vgg19" else Vgg16()
 
 
 def with_one_reference(network: BiSTNet) -> BiSTNet:
@@ -248,7 +330,7 @@ def with_one_reference(network: BiSTNet) -> BiSTNet:
 def _added(weight: Tensor, refinement: RefinementSettings) -> Tensor:
     """A layer on the refinement's input, (N, C, ., .), with the second match's channels added to the first's."""
     parts, at = [weight[:, :3]], 3
-    for width in (1,) * refinement.similarity + (2,) * refinement.warped:
+    for width in (1,) * refinement.similarity + (2,) * refinement.warped + (1,) * refinement.luminance:
         parts.append(weight[:, at : at + width] + weight[:, at + width : at + 2 * width])
         at += 2 * width
     return torch.cat((*parts, weight[:, at:]), dim=1)
@@ -257,6 +339,11 @@ def _added(weight: Tensor, refinement: RefinementSettings) -> Tensor:
 def _enlarge(maps: Tensor, to: Tensor) -> Tensor:
     """(N, C, h, w) -> (N, C, H, W) of ``to``, bilinear."""
     return F.interpolate(maps, to.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _shrunk(frames: Tensor, to: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, h, w) of ``to``, means of pixels; H is a multiple of h."""
+    return F.avg_pool2d(frames, frames.shape[-1] // to.shape[-1])
 
 
 def _pad(x: Tensor, multiple: int) -> Tensor:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 
+from bistnet.network.windows import window_match
 from colorbench.nets.correspondence import Match
 
 _TILE = 8
@@ -42,9 +44,9 @@ def match_locally(query: Tensor, key: Tensor, values: Tensor, where: Tensor, *, 
 
     Shifts are by whole positions of the frame; at the borders the last row and column are repeated. Computed in float32.
 
-    Frames are cut into tiles, and every position of a tile is compared with all that any of them looks at: six times the products
-    wanted at radius 2, but by matrix multiplication and without a pass through memory for every shift, which takes half the time
-    with the gradient.
+    Where no gradient is wanted, on a CPU, it is one compiled pass (windows.py). Else frames are cut into tiles, and every
+    position of a tile is compared with all that any of them looks at: six times the products wanted at radius 2, but by matrix
+    multiplication and without a pass through memory for every shift, which takes half the time with the gradient.
 
     Args:
         query: (N, D, h, w), the frames' embedding, unit norm over D.
@@ -58,23 +60,39 @@ def match_locally(query: Tensor, key: Tensor, values: Tensor, where: Tensor, *, 
         Values (N, C, h, w), and the largest cosine over the window (N, 1, h, w).
     """
     with torch.autocast(query.device.type, enabled=False):
-        count, width, rows, columns = query.shape
-        bottom, right = -rows % _TILE, -columns % _TILE
-        query = F.pad(query.float(), (0, right, 0, bottom), mode="replicate")
-        where = F.pad(where.float(), (radius, radius + right, radius, radius + bottom), mode="replicate")
-        down, across, side = query.shape[-2] // _TILE, query.shape[-1] // _TILE, _TILE + 2 * radius
-        grid = where.unfold(2, side, _TILE).unfold(3, side, _TILE)  # (N, 2, down, across, side, side): what each tile looks at
-        grid = grid.permute(0, 2, 4, 3, 5, 1).reshape(count, down * side, across * side, 2)
-        reference = torch.cat((key, values), dim=1).float().expand(count, -1, -1, -1)
-        carried = F.grid_sample(reference, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        looked_at = _tiles(carried, down, across).transpose(1, 2)  # (tiles, D + C, side^2)
-        cosines = torch.baddbmm(_outside(radius, query.device), _tiles(query, down, across), looked_at[:, :width])
-        top = cosines.amax(dim=2, keepdim=True)  # (tiles, _TILE^2, 1)
-        weights = torch.softmax((cosines - top.detach()) / temperature, dim=2)
-        found = torch.cat((weights @ looked_at[:, width:].transpose(1, 2), top), dim=2)  # (tiles, _TILE^2, C + 1)
-        whole = found.reshape(count, down, across, _TILE, _TILE, -1).permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
-        whole = whole[..., :rows, :columns]
-        return Match(values=whole[:, :-1], similarity=whole[:, -1:])
+        query, where = query.float(), where.float()
+        reference = torch.cat((key, values), dim=1).float().expand(len(query), -1, -1, -1)
+        wanted = torch.is_grad_enabled() and any(maps.requires_grad for maps in (query, reference, where))
+        match = _in_tiles if wanted or query.device.type != "cpu" else _in_one_pass
+        return match(query, reference, where, radius, temperature)
+
+
+def _in_one_pass(query: Tensor, reference: Tensor, where: Tensor, radius: int, temperature: float) -> Match:
+    grid = F.pad(where, (radius,) * 4, mode="replicate").permute(0, 2, 3, 1)
+    carried = F.grid_sample(reference, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    last = [maps.permute(0, 2, 3, 1).contiguous().numpy() for maps in (query, carried)]  # (N, h, w, D), (N, h', w', D + C)
+    found = [window_match(one, other, query.shape[1], radius, temperature) for one, other in zip(*last, strict=True)]
+    whole = torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
+    return Match(values=whole[:, :-1], similarity=whole[:, -1:])
+
+
+def _in_tiles(query: Tensor, reference: Tensor, where: Tensor, radius: int, temperature: float) -> Match:
+    count, width, rows, columns = query.shape
+    bottom, right = -rows % _TILE, -columns % _TILE
+    query = F.pad(query, (0, right, 0, bottom), mode="replicate")
+    where = F.pad(where, (radius, radius + right, radius, radius + bottom), mode="replicate")
+    down, across, side = query.shape[-2] // _TILE, query.shape[-1] // _TILE, _TILE + 2 * radius
+    grid = where.unfold(2, side, _TILE).unfold(3, side, _TILE)  # (N, 2, down, across, side, side): what each tile looks at
+    grid = grid.permute(0, 2, 4, 3, 5, 1).reshape(count, down * side, across * side, 2)
+    carried = F.grid_sample(reference, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    looked_at = _tiles(carried, down, across).transpose(1, 2)  # (tiles, D + C, side^2)
+    cosines = torch.baddbmm(_outside(radius, query.device), _tiles(query, down, across), looked_at[:, :width])
+    top = cosines.amax(dim=2, keepdim=True)  # (tiles, _TILE^2, 1)
+    weights = torch.softmax((cosines - top.detach()) / temperature, dim=2)
+    found = torch.cat((weights @ looked_at[:, width:].transpose(1, 2), top), dim=2)  # (tiles, _TILE^2, C + 1)
+    whole = found.reshape(count, down, across, _TILE, _TILE, -1).permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+    whole = whole[..., :rows, :columns]
+    return Match(values=whole[:, :-1], similarity=whole[:, -1:])
 
 
 def _tiles(maps: Tensor, down: int, across: int) -> Tensor:

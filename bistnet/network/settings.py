@@ -29,10 +29,10 @@ CLASSES: Mapping[str, int] = types.MappingProxyType({"compact-semantics": 11, "p
 class FeatureSettings:
     """What turns luminance into the embedding that is matched."""
 
-    encoder: Literal["vgg19", "compact"]
-    """"vgg19" is frozen; "compact" is trained with the network."""
+    encoder: Literal["vgg19", "vgg16", "compact"]
+    """"vgg19" and "vgg16" are frozen, the latter is fetched; "compact" is trained with the network."""
     width: int = 0
-    """Channels of the compact encoder's finest level; 0 with vgg19, whose widths are fixed."""
+    """Channels of the compact encoder's finest level; 0 with the others, whose widths are fixed."""
     embedding: int = 256
     """Channels D of the embedding."""
     positions: int = 0
@@ -62,6 +62,11 @@ class FusionSettings:
     """"linear": the nearer reference weighs more. "as-printed": eq. 3 with its weights swapped. "average": without BTFB."""
     references: Literal[1, 2] = 2
     """1: trained and used with the forward reference alone."""
+    enlarged: Literal["bilinear", "guided"] = "bilinear"
+    """How the color map gets to the frame's size; "guided": with luminance as guide (:mod:`bistnet.upsampling`)."""
+    doubt: float = 0.0
+    """With "confidence": what a reference's weight loses, in powers of e, for each unit of L* by which what it was matched to is
+    lighter or darker than the frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +111,8 @@ class RefinementSettings:
     """One similarity map a reference among the inputs."""
     warped: bool = False
     """The warped ab of each reference, before fusion, among the inputs."""
+    luminance: bool = False
+    """The warped L* of each reference, less the frame's own, among the inputs: where a match went wrong it often shows there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +129,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         _check(self)
+
+    @property
+    def carries_luminance(self) -> bool:
+        """Whether the references' L* is warped beside their ab, as eq. 2 has it."""
+        return self.fusion.doubt > 0.0 or self.refinement.luminance
 
 
 def preset_names() -> list[str]:
@@ -210,6 +222,14 @@ def _check(settings: Settings) -> None:
             raise UsageError(f"{path} = {value}", wanted=f"{least} to {most}" if most else "0", remedy=f"change {path}")
     if not 0.0 <= features.patches < 1.0:
         raise UsageError(f"features.patches = {features.patches}", wanted="0 to below 1", remedy="0.4 is compact's")
+    if not 0.0 <= settings.fusion.doubt <= 100.0:
+        raise UsageError(f"fusion.doubt = {settings.fusion.doubt}", wanted="0 to 100", remedy="0.2 is vgg16's")
+    if settings.fusion.doubt and settings.fusion.form != "confidence":
+        raise UsageError(
+            f'fusion.doubt = {settings.fusion.doubt} with fusion.form = "{settings.fusion.form}"',
+            wanted='form "confidence", which alone weighs by what was found',
+            remedy='set fusion.doubt = 0, or fusion.form = "confidence"',
+        )
     if not 0.0 < match.temperature <= 1.0:
         raise UsageError(f"match.temperature = {match.temperature}", wanted="above 0, at most 1", remedy="0.01 is usual")
     if match.radius and match.stride != 8:

@@ -44,6 +44,8 @@ class Weights(ChromaWeights):
     c: float = 1.0
     scales: float = 0.5
     """The share of each coarser output beside 1 for the full size."""
+    coarse: float = 0.0
+    """Ours: L1 of the colors that the match over all of a reference gives by itself, softly, where windows come after it."""
 
 
 def bistnet_terms(
@@ -56,6 +58,7 @@ def bistnet_terms(
     vgg: Vgg19 | None = None,
     temporal: Before | None = None,
     matched: Tensor | None = None,
+    coarse: Tensor | None = None,
     critic: nn.Module | None = None,
     reference: Tensor | None = None,
     edges: Against = "luminance",
@@ -73,6 +76,7 @@ def bistnet_terms(
         vgg: for the perceptual and the contextual term; on the device of the tensors.
         temporal: the frame before each sample.
         matched: (N, 2, H, W) the fused color map, enlarged.
+        coarse: (N, 2, H, W) the color map of the match over all of a reference alone, enlarged.
         critic: (N, 3, H, W) Lab -> (N,) scores; gets no gradient here.
         reference: (N, 3, h, w) Lab of the picture whose colors the contextual term asks for; None: the true frame, DeepExemplar
             takes the reference.
@@ -115,6 +119,14 @@ def bistnet_terms(
                 terms["hem"] = weights.hem * torch.stack(parts).sum()
             if content:
                 terms["content"] = content * torch.stack([s / share * content_loss(ab, wanted) for ab, wanted, s in pairs]).sum()
+        if weights.coarse:
+            if coarse is None:
+                raise UsageError(
+                    f"the coarse term has weight {weights.coarse:g} and no color map",
+                    wanted="the coarse map of a network with match.radius",
+                    remedy="set the weight coarse to 0",
+                )
+            terms["coarse"] = weights.coarse * content_loss(exact(coarse), truth_ab)
     return terms | of_chroma
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bistnet.backbone import is_fetched, load_encoder
 from bistnet.checkpoint import Card, load_checkpoint, save_checkpoint
 from bistnet.inference import Colorizer
 from bistnet.loading import build_experts
@@ -44,6 +45,8 @@ class TrainingSettings(CorpusSettings):
     """A checkpoint to begin from; layers of another shape begin from nothing. Empty: all do.
 
     A network of one reference begins from one of two as what that does with the first alone."""
+    frozen: bool = False
+    """True: what is matched by stays as it began, and the refinement alone is trained."""
     vgg: str = ""
     """A file of VGG19's weights, for the perceptual and the contextual term."""
     losses: Weights = field(default_factory=Weights)
@@ -90,7 +93,13 @@ class BistnetTask:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._network = BiSTNet(graph)
+            if is_fetched(graph.features):
+                self._network.encoder = load_encoder(graph.features)
             self.critic = Critic() if settings.losses.adversarial else None
+        if settings.frozen:
+            for part in (self._network.encoder, self._network.embedding, self._network.position):
+                if part is not None:
+                    part.requires_grad_(False)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._vgg = load_vgg19(Path(settings.vgg)) if settings.vgg else None
         self._judged: tuple[Tensor, Tensor] | None = None
@@ -133,7 +142,7 @@ class BistnetTask:
         second = None
         if self.references == 2:
             second = network.encode_reference(batch["last_l"], batch["last_ab"]).repeated(frames)
-        colored = network.color(l_star, first, second, position, maps)
+        colored = network.color(l_star, first, second, position, maps, coarse=bool(self.settings.losses.coarse))
         found = colored.scales[-1]
         before = None
         if "flow" in batch:
@@ -149,6 +158,7 @@ class BistnetTask:
             weights=self.settings.losses,
             seeds=(batch["seed"].cpu()[:, None] + torch.arange(frames)).flatten(),
             matched=colored.color_map,
+            coarse=colored.coarse_map,
             vgg=self._vgg,
             temporal=before,
             critic=self.critic,

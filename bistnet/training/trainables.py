@@ -16,6 +16,12 @@ def _bistnet() -> tuple[type[Any], OpenTask]:
     return TrainingSettings, lambda settings, data, seed: BistnetTask(settings, data, seed=seed)
 
 
+def _match() -> tuple[type[Any], OpenTask]:
+    from bistnet.training.match_task import MatchTask, MatchTrainingSettings
+
+    return MatchTrainingSettings, lambda settings, data, seed: MatchTask(settings, data, seed=seed)
+
+
 def _edges() -> tuple[type[Any], OpenTask]:
     from bistnet.experts.edges_data import find_bsds
     from bistnet.experts.edges_training import EdgesSettings, EdgesTask
@@ -41,12 +47,23 @@ TRAINABLES: tuple[Trainable, ...] = (
         TrainableCard(
             name="bistnet",
             summary="BiSTNet, exemplar-based colorization",
-            presets=("compact", "compact-single", "paper"),
+            presets=("compact", "compact-single", "vgg16", "paper"),
             data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
             stem="{preset}",
         ),
         _RECIPES / "bistnet",
         _bistnet,
+    ),
+    Preset(
+        TrainableCard(
+            name="match",
+            summary="BiSTNet's match on a frozen encoder, before the rest is trained",
+            presets=("vgg16",),
+            data="a root with davis/, gallery/ and bsds500/, or what the task's clips and photographs name",
+            stem="{preset}-{name}",
+        ),
+        _RECIPES / "match",
+        _match,
     ),
     Preset(
         TrainableCard(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from colorbench.clips.shots import Shot
 from colorbench.errors import DatasetError, UsageError
+from colorbench.files.composed import composed
 from colorbench.types import Clip, Protocol
 
 RULES = ("none", "first", "ends", "first-middle-last", "every:K", "per-shot", "given")
@@ -73,8 +74,8 @@ def given_positions(references: Sequence[Path], frame_names: Sequence[str]) -> t
     >>> given_positions([Path("b.jpg"), Path("wall.png")], ["a", "b", "c"])
     (1, None)
     """
-    positions = {name: index for index, name in enumerate(frame_names)}
-    return tuple(positions.get(path.stem) for path in references)
+    positions = {composed(name): index for index, name in enumerate(frame_names)}
+    return tuple(positions.get(composed(path.stem)) for path in references)
 
 
 def scored_indices(protocol: Protocol, clip: Clip, n_frames: int, exemplars: Sequence[int | None]) -> tuple[int, ...]:

@@ -72,6 +72,11 @@ class Footage:
     def __len__(self) -> int:
         return self._n_frames
 
+    @property
+    def whole(self) -> bool:
+        """False where the protocol takes only the first frames."""
+        return self._n_frames == self._source.n_frames
+
     @cached_property
     def scored(self) -> tuple[int, ...]:
         """The frames whose scores count.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,9 @@ from typing import Any, Literal
 from colorbench.clips.exemplars import check_rule
 from colorbench.clips.shots import DETECTION
 from colorbench.errors import UnknownNameError, UsageError
-from colorbench.types import MetricCard, Protocol
+from colorbench.files.structured import read_toml
+from colorbench.records import shortened
+from colorbench.types import MOST_PIXELS, MetricCard, Protocol
 
 PRESETS: dict[str, Protocol] = {
     protocol.name: protocol
@@ -101,7 +103,7 @@ def load_protocol(name: str, *, overrides: Mapping[str, str] | None = None) -> P
         raise UnknownNameError("protocol", name, PRESETS, remedy="or give the path of a .toml file")
     if overrides:
         fields = {key: _parse(key, text) for key, text in overrides.items()}
-        protocol = _build({**dataclasses.asdict(protocol), **fields, "name": protocol.name + "*"}, where="--override")
+        protocol = build_protocol({**dataclasses.asdict(protocol), **fields, "name": protocol.name + "*"}, where="--override")
     return protocol
 
 
@@ -149,26 +151,32 @@ def signature(*fields: tuple[str, str], short: bool = False) -> str:
 
 
 def _from_file(path: Path) -> Protocol:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"protocol file {path} does not exist", wanted="a TOML file", remedy="check the path") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"protocol file {path}: {error}", wanted="valid TOML", remedy="mend that line") from error
+    table = read_toml(path, what="protocol file")
     base_name = table.pop("base", None)
-    if base_name is not None and base_name not in PRESETS:
+    if base_name is not None and (not isinstance(base_name, str) or base_name not in PRESETS):
         raise UnknownNameError("protocol", str(base_name), PRESETS)
     base = dataclasses.asdict(PRESETS[base_name]) if base_name else {}
-    return _build({**base, "name": path.stem, **table}, where=str(path))
+    return build_protocol({**base, "name": path.stem, **table}, where=str(path))
 
 
-def _build(fields: dict[str, Any], *, where: str) -> Protocol:
+def build_protocol(fields: dict[str, Any], *, where: str) -> Protocol:
+    """A protocol of its fields, checked one by one and together.
+
+    Args:
+        fields: of :class:`~colorbench.types.Protocol`; those with a default may be left out.
+        where: they come from, for messages.
+
+    Raises:
+        UsageError: an unknown field, none for the name, or a value that can't be.
+    """
     known = typing.get_type_hints(Protocol)
     for key, value in fields.items():
         if key not in known:
             raise UnknownNameError(f"protocol field in {where}:", key, known)
         if not _fits(value, known[key]):
-            raise UsageError(f"{where}: {key} = {value!r}", wanted=_describe(known[key]), remedy=f"change {key}")
+            raise UsageError(f"{where}: {key} = {shortened(value)}", wanted=_describe(known[key]), remedy=f"change {key}")
+    if "name" not in fields:
+        raise UsageError(f"{where}: no name", wanted="a name for tables", remedy="set name")
     protocol = Protocol(**fields)
     check_rule(protocol.exemplars)
     if (protocol.width is None) != (protocol.height is None) or (protocol.width is None) != (protocol.fit == "native"):
@@ -179,8 +187,10 @@ def _build(fields: dict[str, Any], *, where: str) -> Protocol:
         )
     for key in ("width", "height", "max_frames", "crop_multiple"):
         number = getattr(protocol, key)
-        if number is not None and number < 1:
-            raise UsageError(f"{where}: {key} = {number}", wanted="at least 1", remedy=f"change {key}")
+        most = None if key == "max_frames" else MOST_PIXELS
+        if number is not None and (number < 1 or (most and number > most)):
+            bounds = f"from 1 to {most}" if most else "at least 1"
+            raise UsageError(f"{where}: {key} = {number}", wanted=bounds, remedy=f"change {key}")
     if protocol.skip_first < 0 or protocol.skip_last < 0:
         raise UsageError(f"{where}: negative skip_first or skip_last", wanted="0 or more", remedy="change it")
     return protocol
@@ -216,6 +226,6 @@ def _parse(key: str, text: str) -> object:
         return None
     if bool in kinds and text in ("true", "false"):
         return text == "true"
-    if int in kinds and text.lstrip("-").isdigit():
+    if int in kinds and re.fullmatch("-?[0-9]{1,18}", text):
         return int(text)
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ class RunFolder(click.Path):
         from colorbench.runs.run_folder import run_folder
 
         return run_folder(value) if is_url(str(value)) else super().convert(value, param, ctx)
+
+
+class RealRange(click.FloatRange):
+    """A finite number within bounds: FloatRange takes "nan", as no comparison with it holds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
 def parse_names(text: str | None) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from fractions import Fraction
@@ -71,9 +70,6 @@ def make_job(
     Raises:
         UsageError: a value that is none.
     """
-    for flag in ("alike", "borrow"):
-        if math.isnan(fields[flag]):
-            raise UsageError(f"--{flag} nan", wanted="a number from -1 to 1", remedy=f"change --{flag}")
     excerpt = Excerpt(
         shots=() if shots is None else parse_shots(shots),
         start=None if start is None else parse_time(start, flag="--from"),

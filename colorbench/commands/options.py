@@ -9,7 +9,14 @@ from typing import Any
 
 import click
 
+from colorbench.commands.arguments import RealRange
+from colorbench.config import SEEDS, THREADS
+from colorbench.types import MOST_PIXELS
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+MOST_PROCESSES = 1024
 
 
 def grouped(*options: Decorator) -> Decorator:
@@ -40,7 +47,7 @@ scoring_options = grouped(
     ),
     click.option("--engine", type=click.Choice(["local", "ray"]), help="Default: local, this machine; ray is a cluster."),
     click.option("--workers", metavar="N|auto", help="Units at a time; default: auto, as many as cores or GPUs."),
-    click.option("--threads", type=click.IntRange(1), help="Of each worker's torch on the CPU; default: 1."),
+    click.option("--threads", type=click.IntRange(*THREADS), help="Of each worker's torch on the CPU; default: 1."),
     click.option("--address", metavar="ADDRESS", help="Of the Ray cluster; default: $RAY_ADDRESS, or one on this machine."),
     click.option("--config", type=click.Path(path_type=Path), help="A TOML file with these options; flags win."),
     click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of a table."),
@@ -84,14 +91,14 @@ colorize_options = grouped(
     ),
     click.option(
         "--alike",
-        type=click.FloatRange(-1, 1),
+        type=RealRange(-1, 1),
         default=0.5,
         show_default=True,
         help="Likeness from which on a reference shows a frame.",
     ),
     click.option(
         "--borrow",
-        type=click.FloatRange(-1, 1),
+        type=RealRange(-1, 1),
         default=0.8,
         show_default=True,
         help="Likeness from which on a reference may color a shot that has none of its own.",
@@ -101,11 +108,11 @@ colorize_options = grouped(
     click.option("--to", "stop", metavar="HH:MM:SS.mmm", help="Only up to this time, without sound."),
     click.option("--preview", is_flag=True, help="The first 2 seconds of each shot at a quarter of the size."),
     click.option("--beside", is_flag=True, help="Gray and colored side by side."),
-    click.option("--threads", type=click.IntRange(1), help="Of torch on a CPU; default: as many as cores."),
+    click.option("--threads", type=click.IntRange(*THREADS), help="Of torch on a CPU; default: as many as cores."),
     click.option(
         "--codec", type=click.Choice(["h264", "hevc", "prores", "ffv1"]), default="h264", show_default=True, help="Of a film."
     ),
-    click.option("--crf", type=int, help="Quality of h264 and hevc, 0 (best) to 51; default 16 and 18."),
+    click.option("--crf", type=click.IntRange(0, 63), help="Quality of h264 and hevc, 0 (best) to 51; default 16 and 18."),
     click.option("--pix-fmt", metavar="NAME", help="Samples of a film, such as yuv420p10le; default: the codec's own."),
     click.option("--overwrite", is_flag=True, help="Replace what colorize once wrote there, of whatever film and options."),
     _film_options,
@@ -129,10 +136,16 @@ inspect_options = grouped(
         type=click.Path(path_type=Path),
         help="A picture that colors were taken from, or a folder of them; repeatable.",
     ),
-    click.option("--long-side", type=int, default=256, show_default=True, help="Of the size at which all is measured."),
+    click.option(
+        "--long-side",
+        type=click.IntRange(1, MOST_PIXELS),
+        default=256,
+        show_default=True,
+        help="Of the size at which all is measured.",
+    ),
     click.option(
         "--fps",
-        type=click.FloatRange(1, 1000),
+        type=RealRange(1, 1000),
         default=25,
         show_default=True,
         help="For the timecodes of a film made of pictures.",
@@ -148,9 +161,16 @@ train_options = grouped(
     click.option("--out", type=click.Path(path_type=Path), help="The training's folder; default runs/train-NAME-PRESET."),
     click.option("--set", "set_", multiple=True, metavar="KEY=VALUE", help="A field of the recipe (steps=1000) or of the task."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Processes, one a device."),
-    click.option("--workers", type=int, default=-1, help="Processes that make samples; default: the cores that are left."),
-    click.option("--until", type=click.IntRange(1), help="Stop after this step for now."),
+    click.option(
+        "--devices", type=click.IntRange(1, MOST_PROCESSES), default=1, show_default=True, help="Processes, one a device."
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(-1, MOST_PROCESSES),
+        default=-1,
+        help="Processes that make samples; default: the cores that are left.",
+    ),
+    click.option("--until", type=click.IntRange(1, 10**9), help="Stop after this step for now."),
     click.option("--json", "as_json", is_flag=True, help="Print what came out as JSON."),
     click.option("--quiet", is_flag=True, help="No progress."),
 )
@@ -163,7 +183,7 @@ ablate_options = grouped(
     click.option(
         "--budget", required=True, metavar="STEPS|TIME", help="Of each cell: 800, or the steps that the full model does in 20m."
     ),
-    click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Trainings of each cell."),
+    click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="Trainings of each cell."),
     click.option("--cells", metavar="A,B", help="Only these."),
     click.option("--data", type=click.Path(path_type=Path), envvar="COLORBENCH_DATA", help="Root of the data."),
     click.option("--out", type=click.Path(path_type=Path), help="The grid's folder; default runs/ablation-PRESET."),
@@ -171,9 +191,17 @@ ablate_options = grouped(
         "--set", "set_", multiple=True, metavar="KEY=VALUE", help="A key of network, task or recipe, for all cells alike."
     ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--jobs", type=click.IntRange(0), default=0, help="Trainings at a time; default: 1 on a CPU, one on each GPU."),
     click.option(
-        "--workers", type=int, default=-1, help="Processes that make samples, for each; default: the cores that are left."
+        "--jobs",
+        type=click.IntRange(0, MOST_PROCESSES),
+        default=0,
+        help="Trainings at a time; default: 1 on a CPU, one on each GPU.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(-1, MOST_PROCESSES),
+        default=-1,
+        help="Processes that make samples, for each; default: the cores that are left.",
     ),
     click.option("--json", "as_json", is_flag=True, help="Print the table as JSON."),
     click.option("--quiet", is_flag=True, help="No progress."),
@@ -208,7 +236,7 @@ run_options = grouped(
     click.option("--methods", metavar="A,B", help="[LABEL=]NAME[:VARIANT] each, or all. `colorbench methods` lists them."),
     click.option("--set", "set_", multiple=True, metavar="LABEL.KEY=VALUE", help="A setting of a method."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Default: auto, a GPU where there is one."),
-    click.option("--seed", type=int, help="Of whatever a method draws; default 0."),
+    click.option("--seed", type=click.IntRange(*SEEDS), help="Of whatever a method draws; default 0."),
     click.option(
         "--save-frames", type=click.Choice(["no", "png", "video"]), help="Keep the colored frames; video is lossless FFV1."
     ),

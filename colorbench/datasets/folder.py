@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from colorbench.errors import DatasetError, UnknownNameError
-from colorbench.frames.pictures import is_picture_name, natural_key, picture_files
+from colorbench.files.composed import find_name
+from colorbench.frames.pictures import is_picture, is_picture_name, natural_key, picture_files
 from colorbench.frames.video import VIDEO_SUFFIXES
 from colorbench.types import Clip, DatasetCard
 
@@ -107,9 +108,14 @@ def _references(root: Path, name: str, source: Path, *, only: bool) -> tuple[Pat
         return ()
     own = source.parent if source.is_file() or source.name == _FRAMES else source
     places = [own / _REFERENCES] if own != root or only else []
-    places += [root / _REFERENCES / name]
+    places += [root / _REFERENCES / found for found in [_named(name, root / _REFERENCES)] if found is not None]
     places += [root / _REFERENCES] if only else []
     return next((picture_files(place) for place in places if _has_pictures(place)), ())
+
+
+def _named(name: str, folder: Path) -> str | None:
+    """What is named so in a folder, however its accents are written."""
+    return find_name(name, [entry.name for entry in _entries(folder)]) if folder.is_dir() else None
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -125,7 +131,7 @@ def _has_pictures(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     with os.scandir(folder) as entries:
-        return any(is_picture_name(entry.name) and not entry.is_dir() for entry in entries)
+        return any(map(is_picture, entries))
 
 
 def _is_video(path: Path) -> bool:

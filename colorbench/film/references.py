@@ -10,17 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorbench.clips.likeness import ALIKE
-from colorbench.color import rgb_to_lab
+from colorbench.color import is_gray
 from colorbench.errors import FramesError
 from colorbench.files.digest import file_digest
 from colorbench.film.placing import Place
 from colorbench.film.survey import describe_still, small_size
 from colorbench.frames.opening import FrameSource, picture_files, read_image
-from colorbench.types import RgbFrame
-
-GRAY = 3.0
-"""Chroma that a hundredth of a picture's pixels must exceed for it to count as colored; JPEG leaves about 1 in a gray one."""
-
 
 AUTOMATIC = "automatic.json"
 """Lies in a folder of stills that a method has colored, and says which."""
@@ -72,7 +67,7 @@ def examine(
     small = small_size(source.width, source.height)
     for still in stills:
         rgb = read_image(still.path)
-        if _is_gray(rgb):
+        if is_gray(rgb):
             gray.append(still.name)
             warn(f"WARNING: {still.name} has no color; it is not used")
             continue
@@ -116,10 +111,3 @@ def tell_places(
             )
         if found.likeness < ALIKE and source.n_frames > 1:
             warn(f"WARNING: {still.name} does not look like frame {found.index}; --at or --place match puts it elsewhere")
-
-
-def _is_gray(rgb: RgbFrame) -> bool:
-    import torch
-
-    lab = rgb_to_lab(torch.from_numpy(rgb[::2, ::2].copy()))
-    return bool(np.quantile(lab[..., 1:].norm(dim=-1).numpy(), 0.99) < GRAY)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from colorbench.errors import FramesError
 from colorbench.files.atomic import replacing_file
+from colorbench.files.regular import read_regular
 from colorbench.frames.truncation import TIFF, picture_shortfall
 from colorbench.types import RgbFrame
 
@@ -39,7 +40,7 @@ def read_image(path: Path) -> RgbFrame:
     from colorbench.frames.png import read_plain_png
 
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise FramesError(f"can't read {path}: {error.strerror or error}", wanted="a picture that can be opened") from error
     if missing := picture_shortfall(data):

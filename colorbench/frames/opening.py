@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from colorbench.errors import FramesError
+from colorbench.files.regular import open_regular
 from colorbench.frames.frame_source import FrameSource
 from colorbench.frames.images import IMAGE_SUFFIXES, read_image, write_png
 from colorbench.frames.pictures import FolderSource, MixedSizes, natural_key, picture_files
@@ -107,7 +108,7 @@ def _file_digests(files: Sequence[Path], executor: ThreadPoolExecutor | None) ->
 
 def _file_digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise FramesError(f"can't read {path}: {error.strerror or error}", wanted="a file that can be opened") from error

@@ -72,7 +72,7 @@ def picture_files(folder: Path) -> tuple[Path, ...]:
     """The pictures directly in a folder, in natural order; raises and warns as ``open_frames`` does."""
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if is_picture_name(e.name) and not e.is_dir()]
+            names = [entry.name for entry in entries if is_picture(entry)]
     except OSError as error:
         raise FramesError(
             f"can't list {folder}: {error.strerror or error}", wanted="a folder that can be read", remedy="check its permissions"
@@ -97,6 +97,16 @@ def picture_files(folder: Path) -> tuple[Path, ...]:
             stacklevel=3,
         )
     return tuple(folder / name for name in names)
+
+
+def is_picture(entry: os.DirEntry[str]) -> bool:
+    """True for a picture's name that is no folder's. A link to nowhere or round in circles counts: reading it says so."""
+    if not is_picture_name(entry.name):
+        return False
+    try:
+        return not entry.is_dir()
+    except OSError:
+        return True
 
 
 def is_picture_name(name: str) -> bool:

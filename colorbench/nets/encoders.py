@@ -1,8 +1,8 @@
 """What pictures are matched by: encoders whose levels lie at 1/2, 1/4, 1/8 and 1/16.
 
-Both take sRGB (N, 3, H, W) in [0, 1] and return four levels, fine to coarse, each side rounded down. :class:`Vgg19` is what
-papers take and is never trained here; :class:`CompactEncoder` is ours, of 0.8 M parameters at width 16, trained with the network
-that it serves, and takes a twentieth of VGG19's time.
+All take sRGB (N, 3, H, W) in [0, 1] and return four levels, fine to coarse, each side rounded down. :class:`Vgg19` is what
+papers take, :class:`Vgg16` what can be had from an ordinary package; neither is ever trained here. :class:`CompactEncoder` is
+ours, of 0.8 M parameters at width 16, trained with the network that it serves, and takes a twentieth of VGG19's time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from colorbench.errors import UsageError
 
 BGR_MEAN = (0.40760392, 0.45795686, 0.48501961)
 """Means of blue, green and red over ImageNet, of channels in [0, 1]."""
+
+RGB_MEAN, RGB_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue over ImageNet, as torchvision's networks take pictures."""
 
 
 class Vgg19(nn.Module):
@@ -68,6 +71,53 @@ class Vgg19(nn.Module):
                     if block == len(self.depths):
                         break
         return found[0], found[1], found[2], found[3], found[4]
+
+
+class Vgg16(nn.Module):
+    """The convolutions of VGG16 (Simonyan and Zisserman, arXiv 1409.1556), frozen: 14,714,688 parameters in 26 entries.
+
+    Names and preprocessing are torchvision's: ``features.0.weight`` to ``features.28.bias``; sRGB in [0, 1], minus ImageNet's
+    mean, over its deviation. Random until weights are loaded (:func:`colorbench.nets.vgg16_weights.load_vgg16`). 27 billion
+    multiply-adds for 384x224.
+    """
+
+    widths = (64, 128, 256, 512, 512)
+    depths = (2, 2, 3, 3, 3)
+    channels = (128, 256, 512, 512)
+    """Of the levels that ``forward`` returns."""
+    multiple = 16
+    """Frames whose sides are multiples of this lose nothing to rounding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        self._taps: list[int] = []
+        for before, width, depth in zip((3, *self.widths), self.widths, self.depths, strict=False):
+            for a, b in pairwise((before, *[width] * depth)):
+                layers += [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(inplace=True)]
+            self._taps.append(len(layers) - 1)
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers[:-1])
+        self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(RGB_DEVIATION).view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False)
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(N, 3, H, W) in [0, 1] -> relu2_2, relu3_3, relu4_3 and relu5_3, at 1/2, 1/4, 1/8 and 1/16.
+
+        Gradients reach the input, none the weights.
+
+        Raises:
+            UsageError: another shape, or a side under 16.
+        """
+        _check_picture(rgb, self.multiple)
+        x = (rgb - self.get_buffer("mean")) / self.get_buffer("deviation")  # (N, 3, H, W)
+        found = []
+        for place, layer in enumerate(self.features):
+            x = layer(x)  # (N, C, H / 2^k, W / 2^k) after k poolings, rounded down
+            if place in self._taps[1:]:
+                found.append(x)
+        return found[0], found[1], found[2], found[3]
 
 
 class CompactEncoder(nn.Module):

@@ -24,9 +24,8 @@ from torch import Tensor
 
 from colorbench.errors import WeightsError
 from colorbench.nets.checkpoints import load_strict, read_state
-from colorbench.nets.encoders import BGR_MEAN, Vgg19
+from colorbench.nets.encoders import BGR_MEAN, RGB_DEVIATION, RGB_MEAN, Vgg19
 
-_RGB_MEAN, _RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _FIRST = "conv1_1.weight"
 _KERAS = re.compile(r"(?:.*/)?block([1-5])_conv([1-4])[/_.](?:.*/)?(kernel|bias)(?::0)?")
 
@@ -86,7 +85,7 @@ def _from_torchvision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     weight, bias = ours.get(_FIRST), ours.get("conv1_1.bias")
     if weight is None or bias is None or weight.shape != (64, 3, 3, 3) or bias.shape != (64,):
         return ours
-    mean, std = (torch.tensor(values, dtype=torch.float64) for values in (_RGB_MEAN, _RGB_STD))
+    mean, std = (torch.tensor(values, dtype=torch.float64) for values in (RGB_MEAN, RGB_DEVIATION))
     scaled = weight.double() / std[:, None, None]
     shift = torch.tensor(BGR_MEAN, dtype=torch.float64).flip(0) - mean
     ours[_FIRST] = (scaled.flip(1) / 255.0).to(weight.dtype)

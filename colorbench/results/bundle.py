@@ -16,25 +16,28 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import math
-import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from colorbench.errors import ColorbenchError, StoreError, UsageError, WeightsError
 from colorbench.files.archives import unpack
 from colorbench.files.atomic import replacing_file
+from colorbench.files.regular import read_regular
+from colorbench.files.structured import read_json
+from colorbench.records import record_from, shortened
 from colorbench.results.reading import Results, read_results
-from colorbench.runs.store import KEY_DIGITS, read_json, to_json
+from colorbench.runs.store import KEY_DIGITS, declared_digest, read_declaration, to_json
 
-FORMAT = 1
+FORMAT = 2
+"""Of a bundle. Records of format 1 had no checksums."""
 MANIFEST = "manifest.json"
 TABLES = "tables/"
-MOST_BYTES = 1 << 30
-MOST_FILES = 200_000
+MOST_BYTES = 1 << 28
+"""Of a bundle: two million frame scores with their tables."""
+MOST_FILES = 20_000
 
 Tables = Callable[[Results], Mapping[str, str]]
 """What reports make of a run: file name to text. The same run gives the same text, wherever its folder lies."""
@@ -103,13 +106,14 @@ def verify_bundle(path: Path, *, tables: Tables) -> Bundle:
         StoreError: it is no bundle, or an archive that would write outside its folder or is too large.
     """
     try:
-        digest = _sha256(path.read_bytes())
+        data = read_regular(path, most=MOST_BYTES)
     except OSError as error:
         raise UsageError(f"can't read {path}: {error.strerror}", wanted="a bundle", remedy="check the path") from error
     with tempfile.TemporaryDirectory(prefix="colorbench-") as name:
         folder = Path(name)
         try:
-            unpack(path, folder, most_bytes=MOST_BYTES, most_files=MOST_FILES)
+            # Entries are stored as they are, so what unpacks to more than the archive is none of ours.
+            unpack(path, folder, most_bytes=len(data), most_files=MOST_FILES)
         except WeightsError as error:
             raise StoreError(
                 f"{path} is no bundle: {error.wrong}", wanted="what colorbench bundle wrote", remedy="get the file again"
@@ -121,6 +125,7 @@ def verify_bundle(path: Path, *, tables: Tables) -> Bundle:
             results = read_results(folder)
             complete, what = results.complete, "scores of which tables can be made"
             mismatches += _score_mismatches(results)
+            mismatches += _origin_mismatches(folder, results)
             mismatches += _table_mismatches(folder, tables(results), files)
         except (ColorbenchError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             wrong = error.wrong.replace(f"{folder}/", "") if isinstance(error, ColorbenchError) else repr(error)
@@ -128,7 +133,7 @@ def verify_bundle(path: Path, *, tables: Tables) -> Bundle:
     here = _versions()
     return Bundle(
         path=path,
-        sha256=digest,
+        sha256=_sha256(data),
         files=len(files),
         complete=complete,
         mismatches=tuple(mismatches),
@@ -136,12 +141,22 @@ def verify_bundle(path: Path, *, tables: Tables) -> Bundle:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    format: int
+    made_with: Mapping[str, str]
+    files: Mapping[str, str]
+
+
+class _FormatError(UsageError):
+    """A bundle of another version."""
+
+
 def _run_files(folder: Path, results: Results) -> Iterator[str]:
     """The files that the results were read from. Keys are unique, so the units are found by them."""
     keys = {record.key for record in results.records}
     units = (path.relative_to(folder).as_posix() for path in folder.glob("units/*/*.json") if path.stem[-KEY_DIGITS:] in keys)
-    # Records name their provenance; one from elsewhere must not reach for files outside the run.
-    provenance = (f"provenance/{name}.json" for name, facts in results.provenance.items() if facts and re.fullmatch(r"\w+", name))
+    provenance = (f"provenance/{name}.json" for name, facts in results.provenance.items() if facts)
     for name in ("run.json", *units, *provenance):
         try:
             name.encode()
@@ -157,23 +172,21 @@ def _run_files(folder: Path, results: Results) -> Iterator[str]:
 def _read_manifest(folder: Path, path: Path) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Versions and hashes."""
     try:
-        manifest = read_json(folder / MANIFEST)
-        form, made_with, files = manifest["format"], manifest["made_with"], manifest["files"]
-        if isinstance(form, int) and form > FORMAT:
-            raise UsageError(f"{path} has format {form}", wanted=f"at most {FORMAT}", remedy="use a newer colorbench")
-        if form != FORMAT or not _is_texts(made_with) or not _is_texts(files):
-            raise ValueError("not in the form of a manifest")
-    except (OSError, StoreError, KeyError, TypeError, ValueError, RecursionError) as error:
+        loaded = read_json(folder / MANIFEST)
+        form = loaded.get("format")
+        if type(form) is int and form != FORMAT:
+            remedy = "use a newer colorbench" if form > FORMAT else "verify it with the colorbench that made it"
+            raise _FormatError(f"{path} has format {shortened(form)}", wanted=f"format {FORMAT}", remedy=remedy)
+        manifest = record_from(_Manifest, loaded, what=MANIFEST)
+    except _FormatError:
+        raise
+    except (OSError, StoreError, UsageError) as error:
         raise StoreError(
             f"{path} is no bundle: its {MANIFEST} is missing or damaged",
             wanted="what colorbench bundle wrote",
             remedy="get the file again",
         ) from error
-    return made_with, files
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    return manifest.made_with, manifest.files
 
 
 def _hash_mismatches(folder: Path, files: Mapping[str, str]) -> Iterator[Mismatch]:
@@ -198,6 +211,26 @@ def _score_mismatches(results: Results) -> Iterator[Mismatch]:
                 mean = math.fsum(score.frames) / len(score.frames)
                 if mean != score.value:
                     yield Mismatch(where, f"{mean!r}, the mean of its frames", repr(score.value))
+
+
+def _origin_mismatches(folder: Path, results: Results) -> Iterator[Mismatch]:
+    """What run.json and provenance/ say otherwise than when the units were made."""
+    run = read_declaration(folder / "run.json")
+    for wrong in results.damaged:
+        yield Mismatch("units/", "records as colorbench wrote them", wrong.replace(f"{folder}/", ""))
+    devices = {method.label: (method.method, method.variant, method.device) for method in results.methods}
+    for record in results.records:
+        where = f"{record.label} on {record.clip}"
+        if record.declared != declared_digest(run.identity, run.contents, label=record.label, clip=record.clip):
+            yield Mismatch("run.json", f"protocol, data, seed and method as they were when {where} was made", "others")
+        if (record.method, record.variant, record.device) != devices[record.label]:
+            yield Mismatch(where, f"made by {devices[record.label]}, as run.json says", repr(record.method))
+        name = f"provenance/{record.provenance}.json"
+        facts = results.provenance[record.provenance]
+        if not facts:
+            yield Mismatch(name, f"where {where} comes from, with its own hash for a name", "nothing that fits")
+        elif facts.get("seed") != results.seed:
+            yield Mismatch(name, f"seed {results.seed}, as run.json says", repr(facts.get("seed")))
 
 
 def _table_mismatches(folder: Path, made: Mapping[str, str], files: Mapping[str, str]) -> Iterator[Mismatch]:

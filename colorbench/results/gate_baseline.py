@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from colorbench.clips.protocol import metric_fields, protocol_fields, signature
-from colorbench.errors import ColorbenchError, UnknownNameError, UsageError
+from colorbench.errors import ColorbenchError, StoreError, UnknownNameError, UsageError
 from colorbench.files.atomic import replacing_file
+from colorbench.files.structured import read_json
+from colorbench.records import record_from, shortened
 from colorbench.results.reading import Results
 from colorbench.runs.store import to_json
 from colorbench.types import MetricCard
@@ -203,7 +205,7 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
     """
     text = to_json({"format": FORMAT, **asdict(baseline)}, indent=1) + "\n"
     with replacing_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -214,50 +216,33 @@ def read_baseline(path: Path) -> Baseline:
         FileNotFoundError: there is none.
     """
     try:
-        loaded = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
-        if loaded["format"] != FORMAT:
-            raise ValueError(f"format {loaded['format']!r}")
-        return _baseline(loaded)
+        loaded = read_json(path)
+        if loaded.get("format") != FORMAT:
+            raise UsageError(f"format {shortened(loaded.get('format'))}")
+        return _baseline({key: value for key, value in loaded.items() if key != "format"})
     except FileNotFoundError:
         raise
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (StoreError, UsageError) as error:
         raise UndecidedError(
-            f"can't read the baseline {path}: {type(error).__name__}: {error}",
+            f"can't read the baseline {path}: {error.wrong}",
             wanted=f"a file that `colorbench gate RUN --update` wrote, of format {FORMAT}",
             remedy="restore it, or remove it and write it anew from a run that is known to be good",
         ) from error
 
 
 def _baseline(loaded: Mapping[str, Any]) -> Baseline:
-    baseline = Baseline(
-        signatures=loaded["signatures"],
-        tolerances={
-            name: Tolerance(_amount(value["mean"], name), _amount(value["clip"], name))
-            for name, value in loaded["tolerances"].items()
-        },
-        clips=loaded["clips"],
-        methods={
-            label: BaselineMethod(
-                **{
-                    **fields,
-                    "scores": {
-                        metric: {clip: float(value) for clip, value in values.items()}
-                        for metric, values in fields["scores"].items()
-                    },
-                }
-            )
-            for label, fields in loaded["methods"].items()
-        },
-        provenance=tuple(loaded["provenance"]),
-    )
+    baseline = record_from(Baseline, loaded, what="the baseline")
+    for name, tolerance in baseline.tolerances.items():
+        for amount in (tolerance.mean, tolerance.clip):
+            _amount(amount, name)
     scored = [
         (metric, clip) for method in baseline.methods.values() for metric, values in method.scores.items() for clip in values
     ]
     for metric, clip in scored:
         if not (metric in baseline.signatures and metric in baseline.tolerances and clip in baseline.clips):
-            raise ValueError(f"{metric} of {clip} has no signature, tolerance or hash")
+            raise UsageError(f"{metric} of {clip} has no signature, tolerance or hash")
     if not scored:
-        raise ValueError("no scores")
+        raise UsageError("no scores")
     return baseline
 
 

@@ -79,10 +79,16 @@ def describe_written(baseline: Baseline, path: Path) -> str:
 
 @contextmanager
 def undecided() -> Iterator[None]:
-    """What can't be read or written says nothing about colors: it never ends with the exit code of a worse run."""
+    """What can't be read, written or gone through says nothing about colors: it never ends with a worse run's exit code."""
     try:
         yield
     except ColorbenchError as error:
         if error.exit_code != EXIT_FAILED:
             raise
         raise UndecidedError(error.wrong, wanted=error.wanted, remedy=error.remedy) from error
+    except Exception as error:
+        raise UndecidedError(
+            f"the comparison broke off: {type(error).__name__}: {error}",
+            wanted="a run and a baseline that can be compared",
+            remedy="--debug shows where; please report it",
+        ) from error

@@ -11,14 +11,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colorbench.clips.protocol import metric_fields, run_fields, signature
-from colorbench.errors import StoreError, UnknownNameError
+from colorbench.clips.protocol import build_protocol, metric_fields, run_fields, signature
+from colorbench.errors import StoreError, UnknownNameError, UsageError
 from colorbench.frames.opening import natural_key
-from colorbench.runs.store import FORMAT, UnitRecord, load_unit, read_json, unit_key
+from colorbench.records import record_from, shortened
+from colorbench.runs.store import FORMAT, DamagedError, UnitRecord, load_provenance, load_unit, read_declaration, unit_key
 from colorbench.types import Kind, Luminance, MetricCard, Protocol, Score
 
 if TYPE_CHECKING:
     from colorbench.runs.runner import Outcome
+
+MOST_DECIMALS = 20
+"""Digits of a table after the point; a double has 17 in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,8 @@ class Results:
     """The units that are there, failed ones too, by clip and method. A record that is done has one score for each metric."""
     missing: tuple[tuple[str, str], ...]
     """(label, clip) of the units that were never run as run.json has them now."""
+    damaged: tuple[str, ...] = ()
+    """What is wrong with records that can't be believed; their units are among the missing."""
     provenance: Mapping[str, Mapping[str, Any]]
     """Commit, packages, hardware and command, by the name under which records refer to them."""
 
@@ -125,26 +131,31 @@ def read_results(folder: Path) -> Results:
     """
     path = folder / "run.json"
     try:
-        run = read_json(path)
+        run = read_declaration(path)
     except OSError as error:
         raise StoreError(
             f"can't read {path}: {error.strerror}", wanted="the folder of a run", remedy="name what --out named"
         ) from error
-    if run.get("format") != FORMAT:
-        older = run.get("format", 0) < FORMAT
+    if run.form != FORMAT:
         raise StoreError(
-            f"{path} has format {run.get('format')}",
+            f"{path} has format {run.form}",
             wanted=f"format {FORMAT}",
-            remedy="give the run's command again; what is stored is not done again" if older else "use a newer colorbench",
+            remedy="give the run's command again: it completes the folder" if run.form < FORMAT else "use a newer colorbench",
         )
     try:
-        return _assemble(folder, run["identity"], run["contents"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(
-            f"{path} is not complete: {type(error).__name__}: {error}",
-            wanted="what a run of this colorbench writes",
-            remedy="give the run's command again",
-        ) from error
+        return _assemble(folder, run.identity, run.contents)
+    except KeyError as error:
+        raise _unlike_a_run(path, f"there is no {error.args[0]!r}") from error
+    except UsageError as error:
+        raise _unlike_a_run(path, error.wrong) from error
+
+
+def _unlike_a_run(path: Path, wrong: str) -> StoreError:
+    return StoreError(
+        f"{path}: {wrong}",
+        wanted="what a run of this colorbench writes",
+        remedy="restore it; or remove it and give the run's command again: the units stay",
+    )
 
 
 def results_of(outcome: Outcome) -> Results:
@@ -154,15 +165,25 @@ def results_of(outcome: Outcome) -> Results:
 
 
 def _assemble(folder: Path, identity: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]]) -> Results:
-    protocol, seed = Protocol(**identity["protocol"]), identity["seed"]
-    methods = tuple(MethodFacts(label=label, **_frozen(facts)) for label, facts in contents["methods"].items())
-    clips = tuple(ClipFacts(name=name, **_frozen(contents["clips"][name])) for name in sorted(contents["clips"], key=natural_key))
-    metrics = {MetricCard(**_frozen(facts["card"])): facts["identity"] for facts in contents["metrics"].values()}
-    records, missing = [], []
+    run = record_from(_Identity, identity, what="identity")
+    protocol, seed = build_protocol(dict(run.protocol), where="protocol"), run.seed
+    methods = tuple(
+        record_from(MethodFacts, {**facts, "label": label}, where=label) for label, facts in contents["methods"].items()
+    )
+    clips = tuple(
+        record_from(ClipFacts, {**contents["clips"][name], "name": name}, where=name)
+        for name in sorted(contents["clips"], key=natural_key)
+    )
+    metrics = dict(_metric(name, facts) for name, facts in contents["metrics"].items())
+    records, missing, damaged = [], [], []
     for clip in clips:
         for method in methods:
             key = unit_key(label=method.label, method=method.identity, clip=clip.digest, protocol=protocol, seed=seed)
-            record = load_unit(folder, clip=clip.name, label=method.label, key=key)
+            try:
+                record = load_unit(folder, clip=clip.name, label=method.label, key=key)
+            except DamagedError as error:
+                record = None
+                damaged.append(error.wrong)
             if record is None:
                 missing.append((method.label, clip.name))
             else:
@@ -170,13 +191,14 @@ def _assemble(folder: Path, identity: Mapping[str, Any], contents: Mapping[str, 
     return Results(
         folder=folder,
         protocol=protocol,
-        dataset=identity["dataset"],
+        dataset=run.dataset,
         seed=seed,
         methods=methods,
         metrics=tuple(metrics),
         clips=clips,
         records=tuple(records),
         missing=tuple(missing),
+        damaged=tuple(damaged),
         provenance=dict(_provenance(folder, {record.provenance for record in records})),
     )
 
@@ -207,13 +229,30 @@ def _current(record: UnitRecord, metrics: Mapping[MetricCard, str]) -> UnitRecor
 def _provenance(folder: Path, names: Collection[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name in sorted(names):
         try:
-            yield name, read_json(folder / "provenance" / f"{name}.json")
+            yield name, load_provenance(folder, name)
         except (OSError, StoreError):
             yield name, {}
 
 
-def _frozen(value: Any) -> Any:
-    """Lists as tuples, to any depth, as frozen records hold them."""
-    if isinstance(value, Mapping):
-        return {key: _frozen(item) for key, item in value.items()}
-    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """The form of what a run folder holds fast to."""
+
+    protocol: Mapping[str, Any]
+    dataset: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _MetricFacts:
+    """The form of what run.json says of a metric."""
+
+    card: MetricCard
+    identity: str
+
+
+def _metric(name: str, facts: Mapping[str, Any]) -> tuple[MetricCard, str]:
+    metric = record_from(_MetricFacts, facts, where=name)
+    if metric.card.name != name or not 0 <= metric.card.decimals <= MOST_DECIMALS:
+        raise UsageError(f"metric {name!r} is {metric.card.name!r} with {shortened(metric.card.decimals)} decimals")
+    return metric.card, metric.identity

@@ -6,6 +6,7 @@ Sums are exact (math.fsum), so that the order never matters.
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -68,6 +69,8 @@ class Row:
     """Clips on which the method was not run."""
     seen: str = ""
     """The run's dataset, where the method's weights were trained on clips of it."""
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What a reader should know of the scores, to the clips of which it is true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +175,9 @@ def frame_scores(results: Results) -> pd.DataFrame:
     Columns: label, method, variant, clip, metric, frame, exemplar_distance (missing where no exemplar has a place), value.
     """
     rows = [
-        (record.label, record.method, record.variant, record.clip, score.metric, frame, _distance(frame, record.exemplars), value)
+        (record.label, record.method, record.variant, record.clip, score.metric, frame, _distance(frame, exemplars), value)
         for record in results.records
+        for exemplars in [sorted(index for index in record.exemplars if index is not None)]
         for score in record.scores
         for frame, value in zip(record.scored, score.frames, strict=False)
     ]
@@ -242,7 +246,17 @@ def _method_row(method: MethodFacts, results: Results) -> Row:
         failed=len(records) - len(done),
         missing=len(results.clips) - len(records),
         seen=_seen(method.trained_on, results.dataset),
+        notes=_notes(done),
     )
+
+
+def _notes(records: Sequence[UnitRecord]) -> dict[str, tuple[str, ...]]:
+    """Each note to the clips that have it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for record in records:
+        for note in record.notes:
+            found[note] = (*found.get(note, ()), record.clip)
+    return found
 
 
 def _seen(trained_on: tuple[str, ...], dataset: str) -> str:
@@ -311,5 +325,7 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _distance(frame: int, exemplars: Sequence[int | None]) -> int | None:
-    return min((abs(frame - index) for index in exemplars if index is not None), default=None)
+def _distance(frame: int, exemplars: Sequence[int]) -> int | None:
+    """To the nearest of exemplars, which ascend."""
+    at = bisect(exemplars, frame)
+    return min((abs(frame - index) for index in exemplars[max(at - 1, 0) : at + 1]), default=None)

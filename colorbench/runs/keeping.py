@@ -4,51 +4,71 @@ from __future__ import annotations
 
 import queue
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-from colorbench.files.atomic import replacing_folder
+from colorbench.errors import StoreError
+from colorbench.files.atomic import storage_errors
 from colorbench.frames.opening import write_png, write_video
+from colorbench.runs.saved_frames import VIDEO, put_in_place, remove
 from colorbench.types import RgbFrame
 
 Keep = Callable[[RgbFrame], RgbFrame]
+
+UNFINISHED = ".{key}.tmp"
+"""Where a unit's frames are until all are there."""
 
 _DEFAULT_FPS = Fraction(25)
 _WAITING = 16
 
 
 @contextmanager
-def kept_frames(path: Path, *, names: Sequence[str], fps: Fraction | None) -> Iterator[Keep]:
-    """A function that keeps each frame it is given and hands it on. The result takes its name when the block ends well.
+def kept_frames(path: Path, *, names: Sequence[str], fps: Fraction | None, unit: Mapping[str, str]) -> Iterator[Keep]:
+    """A function that keeps each frame it is given and hands it on. The result takes its place when the block ends well.
+
+    What a killed run left of the same unit goes first, so one process alone may be at a unit.
 
     Args:
         path: a file that ends in ``.mkv`` for lossless video, else a folder for PNG files.
         names: file stems of the frames, in order.
         fps: of the video; 25 where the source has none.
+        unit: whose frames they are, the fields of a FramesNote but for the files.
 
     Raises:
         StoreError: the disk is full, or the place can't be written.
     """
-    with _kept_video(path, fps or _DEFAULT_FPS) if path.suffix == ".mkv" else _kept_pictures(path, names) as keep:
-        yield keep
+    unfinished = path.with_name(UNFINISHED.format(key=unit["key"]))
+    made = unfinished / path.name
+    try:
+        with storage_errors(path):
+            remove(unfinished)
+            unfinished.mkdir(parents=True)
+        with _kept_video(made, fps or _DEFAULT_FPS) if path.suffix == VIDEO else _kept_pictures(made, names) as keep:
+            yield keep
+        with storage_errors(path):
+            put_in_place(made, path, unit=unit)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 @contextmanager
-def _kept_pictures(path: Path, names: Sequence[str]) -> Iterator[Keep]:
-    shutil.rmtree(path, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _kept_pictures(folder: Path, names: Sequence[str]) -> Iterator[Keep]:
     stems = iter(names)
-    with replacing_folder(path) as folder:
 
-        def keep(rgb: RgbFrame) -> RgbFrame:
-            if (stem := next(stems, None)) is not None:
-                write_png(folder / f"{stem}.png", rgb)
-            return rgb
+    def keep(rgb: RgbFrame) -> RgbFrame:
+        if (stem := next(stems, None)) is not None:
+            write_png(folder / f"{stem}.png", rgb)
+        return rgb
 
-        yield keep
+    yield keep
+    found = len(list(folder.glob("*.png")))
+    if found != len(names):
+        raise StoreError(
+            f"{folder} holds {found} of {len(names)} frames", wanted="a folder that nobody else writes to", remedy="run again"
+        )
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from colorbench.errors import StoreError
 from colorbench.runs.plan import Plan, Unit
-from colorbench.runs.store import Store, UnitRecord
+from colorbench.runs.saved_frames import frames_mismatch
+from colorbench.runs.store import Store, UnitRecord, declared_digest
 from colorbench.runs.unit import Made
 from colorbench.types import Score
 
@@ -24,6 +25,7 @@ class Ledger:
     def __init__(self, plan: Plan, store: Store) -> None:
         self.plan, self.store = plan, store
         self._tried: set[str] = set()
+        self._declared = plan.identity(), plan.contents()
 
     def open(self) -> list[Unit]:
         """Units that are neither done nor tried by this run."""
@@ -56,7 +58,11 @@ class Ledger:
         Raises:
             StoreError: the folder can't be written.
         """
-        record = replace(made.record, provenance=self.store.save_provenance(made.provenance))
+        record = replace(
+            made.record,
+            provenance=self.store.save_provenance(made.provenance),
+            declared=declared_digest(*self._declared, label=made.record.label, clip=made.record.clip),
+        )
         known = self._load(record.clip, record.label, record.key)
         if known is not None and record.status == "done":
             record = replace(
@@ -86,6 +92,16 @@ class Ledger:
             records.append(record)
         return tuple(records)
 
+    def frames_not_kept(self) -> Iterator[tuple[Unit, str]]:
+        """Units that are done and whose frames are not there, and why: another run has put its own in their place."""
+        if self.plan.spec.save_frames == "no":
+            return
+        for unit in self.plan.units():
+            record = self._load(unit.clip.name, unit.method.label, unit.key)
+            wrong = frames_mismatch(self.plan.frames_path(unit), key=unit.key)
+            if wrong and record is not None and record.status == "done":
+                yield unit, wrong
+
     def stored(self) -> Iterator[UnitRecord]:
         """The records that are there already."""
         for unit in self.plan.units():
@@ -106,7 +122,7 @@ class Ledger:
             name = metric.metric.card.name
             if record.score(name) is None or (not metric.reason and known.get(name) != metric.identity):
                 return False
-        return self.plan.spec.save_frames == "no" or self.plan.frames_path(unit).exists()
+        return self.plan.spec.save_frames == "no" or not frames_mismatch(self.plan.frames_path(unit), key=unit.key)
 
 
 def _joined(scores: Sequence[Score], earlier: Sequence[Score]) -> tuple[Score, ...]:

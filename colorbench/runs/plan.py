@@ -12,7 +12,9 @@ from typing import Any
 
 from colorbench.clips.protocol import load_protocol, metric_fields, run_fields
 from colorbench.dataset import find_root
-from colorbench.errors import MetricError, UnknownNameError, UsageError
+from colorbench.errors import FramesError, MetricError, UnknownNameError, UsageError
+from colorbench.files.composed import find_name
+from colorbench.frames.content_state import content_state
 from colorbench.frames.opening import content_digest, natural_key
 from colorbench.metric import ClipMetric, FrameMetric
 from colorbench.registry import DATASETS, METRICS
@@ -60,6 +62,8 @@ class Plan:
     """Clips that the split lists and this machine lacks."""
     clips: tuple[Clip, ...]
     clip_digests: tuple[str, ...]
+    clip_states: tuple[str, ...]
+    """:func:`~colorbench.frames.content_state.content_state` of the clips, asked before they were hashed."""
     methods: tuple[PlannedMethod, ...]
     metrics: tuple[PlannedMetric, ...]
     command: tuple[str, ...]
@@ -135,6 +139,7 @@ def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor, sees_gpu: Callable
     clips = _select(dataset.clips(root, split=split or None), spec.clips)
     absent = getattr(dataset, "absent", lambda *_: ())(root, split or None)
     metrics = _plan_metrics(spec)
+    states, digests = zip(*(_hashed(clip, executor=executor) for clip in clips), strict=True)
     methods = tuple(plan_method(method, protocol, spec, sees_gpu=sees_gpu) for method in _labelled(spec.methods))
     return Plan(
         spec=spec,
@@ -142,7 +147,8 @@ def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor, sees_gpu: Callable
         dataset=f"{dataset_name}:{split}" if split else dataset_name,
         absent=tuple(absent),
         clips=clips,
-        clip_digests=tuple(digest_clip(clip, executor=executor) for clip in clips),
+        clip_digests=tuple(digests),
+        clip_states=tuple(states),
         methods=methods,
         metrics=metrics,
         command=tuple(sys.argv),
@@ -159,6 +165,15 @@ def digest_clip(clip: Clip, *, executor: ThreadPoolExecutor) -> str:
     return digest([clip.name, content_digest(clip.source, executor=executor), *references])
 
 
+def _hashed(clip: Clip, *, executor: ThreadPoolExecutor) -> tuple[str, str]:
+    """A clip's state and digest. One that can't be read has neither: its units fail with the reason, and the others go on."""
+    state = content_state(clip.source, *clip.references)
+    try:
+        return state, digest_clip(clip, executor=executor)
+    except FramesError:
+        return "unreadable", digest([clip.name, "unreadable"])
+
+
 def default_metrics() -> tuple[str, ...]:
     """The metrics of a run that names none, in the order of tables."""
     order = {name: place for place, name in enumerate(("psnr", "ssim", "lpips", "cdc", "delta-cdc", "colorfulness"))}
@@ -173,10 +188,12 @@ def thread_count() -> int:
 
 def _select(clips: Sequence[Clip], wanted: Sequence[str]) -> tuple[Clip, ...]:
     names = {clip.name: clip for clip in clips}
+    taken = set()
     for name in wanted:
-        if name not in names:
+        if (known := find_name(name, names)) is None:
             raise UnknownNameError("clip", name, names)
-    return tuple(names[name] for name in sorted(set(wanted) or names, key=natural_key))
+        taken.add(known)
+    return tuple(names[name] for name in sorted(taken or names, key=natural_key))
 
 
 def _labelled(specs: Sequence[MethodSpec]) -> Sequence[MethodSpec]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from colorbench.errors import UnknownNameError, UsageError
+from colorbench.errors import MethodError, UnknownNameError, UsageError
 from colorbench.method import Method
 from colorbench.registry import METHODS
 from colorbench.runs.provenance import source_digest
@@ -96,6 +96,21 @@ def method_identity(method: Method, variant: str, settings: Mapping[str, str], *
         device,
     ]
     return digest([*parts, f"{threads} threads"] if device == "cpu" and threads != 1 else parts)
+
+
+def check_same_method(method: PlannedMethod, *, threads: int) -> None:
+    """Whether a method's code, weights and results are still those of the plan.
+
+    Raises:
+        MethodError: they are not.
+    """
+    name, settings = method.variant.name, method.settings
+    if method_identity(method.method, name, settings, device=method.device, threads=threads) != method.identity:
+        raise MethodError(
+            f"{method.label!r} is not the method that was planned: its code, weights or results are others",
+            wanted="what they were when the run began, on every machine that takes part",
+            remedy="give the same command again, with the same colorbench and weights on all machines",
+        )
 
 
 def resolve_device(card: MethodCard, device: str, *, sees_gpu: Callable[[], bool]) -> str:

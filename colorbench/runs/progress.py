@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from colorbench.clips.protocol import signature
+from colorbench.console import task_name
 from colorbench.runs.plan import Plan
 from colorbench.runs.store import UnitRecord
 
@@ -23,7 +23,7 @@ class ConsoleProgress:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self.console = Console(file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Bar | None = None
         self._units: TaskID | None = None
         self._frames: dict[tuple[str, str], TaskID] = {}
@@ -57,7 +57,7 @@ class ConsoleProgress:
             say(f"          {outdated} that other code, settings or data made are made again", markup=False)
         if self.console.is_terminal and not self.console.quiet and stored < plan.unit_count:
             self._bar = Bar(
-                TextColumn("{task.description}"),
+                task_name(),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),

@@ -7,12 +7,14 @@ runs may carry out the same plan in one folder; each takes units that no other i
 from __future__ import annotations
 
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 
 from colorbench.runs.engines.contract import Engine, Progress, Silent
 from colorbench.runs.ledger import Ledger
+from colorbench.runs.leftovers import clear_leftovers
 from colorbench.runs.plan import Plan, make_plan, thread_count
 from colorbench.runs.remote import Mirror
 from colorbench.runs.store import Store, UnitRecord
@@ -45,6 +47,7 @@ def execute(spec: RunSpec, *, progress: Progress | None = None) -> Outcome:
             plan = make_plan(spec, executor=executor, sees_gpu=engine.sees_gpu)
         store = Store(spec.out, mirror=Mirror(spec.remote, spec.out) if spec.remote else None)
         store.declare(plan.identity(), plan.contents())
+        clear_leftovers(store)
         ledger = Ledger(plan, store)
         units = ledger.open()
         watcher.planned(plan, stored=plan.unit_count - len(units), outdated=ledger.outdated(units))
@@ -56,6 +59,8 @@ def execute(spec: RunSpec, *, progress: Progress | None = None) -> Outcome:
             if units := ledger.open():
                 watcher.waiting(len(units))
                 time.sleep(min(0.2 * attempt, 5.0))
+    for unit, wrong in ledger.frames_not_kept():
+        warnings.warn(f"the frames of {unit.method.label!r} on {unit.clip.name!r} are not kept: {wrong}", stacklevel=2)
     return Outcome(plan, ledger.records())
 
 

@@ -18,8 +18,10 @@ from colorbench.metric import FusedPass
 from colorbench.runs import provenance
 from colorbench.runs.determinism import prepare
 from colorbench.runs.keeping import kept_frames
+from colorbench.runs.notes import unit_notes
+from colorbench.runs.originals import Originals
 from colorbench.runs.plan import Plan, Unit
-from colorbench.runs.planned_method import PlannedMethod
+from colorbench.runs.planned_method import PlannedMethod, check_same_method
 from colorbench.runs.store import UnitRecord
 from colorbench.scoring.clip_scores import ClipScores, OpenMetric, TruthMemo, take_frames
 from colorbench.types import Exemplar
@@ -44,6 +46,7 @@ class Workshop:
 
     def __init__(self, plan: Plan, *, executor: ThreadPoolExecutor) -> None:
         self.plan, self.executor = plan, executor
+        self.originals = Originals(plan, executor=executor)
         self._colorizers: dict[str, Colorizer] = {}
         self._metrics: dict[str, tuple[OpenMetric, ...]] = {}
         self._passes: dict[str, FusedPass] = {}
@@ -78,8 +81,10 @@ class Workshop:
         with ExitStack() as stack, provenance.measured(method.device) as cost:
             frames = color_clip(colorizer, footage, exemplars, limit=most)
             if self.plan.spec.save_frames != "no":
-                path = self.plan.frames_path(unit)
-                frames = map(stack.enter_context(kept_frames(path, names=footage.frame_names, fps=footage.fps)), frames)
+                keep = kept_frames(
+                    self.plan.frames_path(unit), names=footage.frame_names, fps=footage.fps, unit=_frames_unit(unit)
+                )
+                frames = map(stack.enter_context(keep), frames)
             scored = take_frames(
                 frames,
                 footage,
@@ -101,13 +106,15 @@ class Workshop:
         kept: ExitStack,
         cost: provenance.Cost,
     ) -> Made:
-        """A unit's record; saved frames take their names once all are scored."""
+        """A unit's record; saved frames take their names once all are scored, of a clip that is still what was hashed."""
         with kept:
             scores = scored()
+            self.originals.check(unit)
         return _made(
             unit,
             self._origin(unit),
             status="done",
+            notes=unit_notes(footage, exemplars, scores, self._colorizer(unit.method)),
             exemplars=tuple(exemplar.index for exemplar in exemplars),
             scored=footage.scored,
             frame_count=len(footage),
@@ -132,9 +139,9 @@ class Workshop:
 
     def _colorizer(self, method: PlannedMethod) -> Colorizer:
         if method.label not in self._colorizers:
-            self._colorizers[method.label] = method.method.load(
-                variant=method.variant.name, device=method.device, settings=method.settings
-            )
+            colorizer = method.method.load(variant=method.variant.name, device=method.device, settings=method.settings)
+            check_same_method(method, threads=self.plan.spec.threads)
+            self._colorizers[method.label] = colorizer
         return self._colorizers[method.label]
 
     def _open_metrics(self, device: str) -> tuple[OpenMetric, ...]:
@@ -169,6 +176,19 @@ def failure(plan: Plan, unit: Unit, error: Exception, *, origin: Mapping[str, An
         error=str(error) if isinstance(error, ColorbenchError) else f"{type(error).__name__}: {error}",
         trace="".join(traceback.format_exception(error)),
     )
+
+
+def _frames_unit(unit: Unit) -> dict[str, str]:
+    """What saved frames say of their unit."""
+    method = unit.method
+    return {
+        "key": unit.key,
+        "label": method.label,
+        "clip": unit.clip.name,
+        "method": method.method.card.name,
+        "variant": method.variant.name,
+        "identity": method.identity,
+    }
 
 
 def _made(unit: Unit, origin: Mapping[str, Any], **fields: Any) -> Made:

@@ -16,9 +16,16 @@ import numpy as np
 from colorbench.clips.footage import Footage
 from colorbench.errors import MethodError
 from colorbench.metric import ClipEvidence, ClipScorer, FrameScorer, FrameStatistics, FusedPass, PairStatistics
-from colorbench.scoring.luminance import LUMINANCE_TOLERANCE, check_kept, luminance_error, luminance_in_strips
+from colorbench.scoring.luminance import (
+    LUMINANCE_TOLERANCE,
+    MISFIT,
+    best_offset,
+    check_kept,
+    luminance_error,
+    luminance_in_strips,
+)
 from colorbench.scoring.truth_memo import TruthMemo
-from colorbench.types import MethodCard, MetricCard, RgbFrame, Score
+from colorbench.types import LStar, MethodCard, MetricCard, RgbFrame, Score
 
 __all__ = ["LUMINANCE_TOLERANCE", "ClipScores", "OpenMetric", "TruthMemo", "checked", "score_clip", "take_frames"]
 
@@ -47,6 +54,8 @@ class ClipScores:
     """Metrics that need no truth, of the truth itself."""
     luminance_error: float | None
     """Largest of the frames looked at; see scoring/luminance.py."""
+    frame_offset: int = 0
+    """At which the frames of a method with a luminance of its own fit the clip best, where they don't fit it; see best_offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +76,12 @@ class _Pair:
 class _Scored:
     """One frame's share of the result."""
 
+    index: int
     statistics: FrameStatistics
     values: Mapping[str, float]
     luminance_error: float | None
+    looked_at: tuple[LStar, RgbFrame] | None
+    """Of a method with a luminance of its own: L* and pixels of a frame that was looked at."""
 
 
 def score_clip(
@@ -131,19 +143,26 @@ def take_frames(
 
     def scored_pair(pair: _Pair) -> _Scored:
         values = {name: scorer.score_frame(pair) for name, scorer in frame_metrics.items()}
-        error = _luminance_error(footage, pair) if pair.index in looked_at else None
-        if error is not None and card.luminance == "kept":
+        if pair.index not in looked_at:
+            return _Scored(pair.index, pair.statistics.prediction, values, None, None)
+        gray, colored = _luminances(footage, pair)
+        error = luminance_error(gray, colored, pair.prediction)
+        if card.luminance == "kept":
             check_kept(error, clip=footage.name, index=pair.index)
-        return _Scored(pair.statistics.prediction, values, error)
+        kept = (colored, pair.prediction) if card.luminance == "own" else None
+        return _Scored(pair.index, pair.statistics.prediction, values, error, kept)
 
     def finish() -> ClipScores:
         with _canceled_on_error(waiting):
             results.extend(chain.from_iterable(future.result() for future in waiting))
-        errors = [result.luminance_error for result in results if result.luminance_error is not None]
+        error = max((result.luminance_error for result in results if result.luminance_error is not None), default=None)
+        frames = {result.index: result.looked_at for result in results if result.looked_at is not None}
+        fits = error is None or error <= MISFIT
         return ClipScores(
             scores=tuple(_score(metric, results, footage, memo) for metric in metrics),
             truth=_truth_scores(metrics, footage, memo),
-            luminance_error=max(errors) if errors else None,
+            luminance_error=error,
+            frame_offset=0 if fits or not frames else best_offset(frames, footage.luminance, len(footage)),
         )
 
     with _canceled_on_error(waiting):
@@ -209,12 +228,12 @@ def checked(frames: Iterator[RgbFrame], footage: Footage) -> Iterator[RgbFrame]:
         )
 
 
-def _luminance_error(footage: Footage, pair: _Pair) -> float:
-    """See :func:`luminance_error`."""
+def _luminances(footage: Footage, pair: _Pair) -> tuple[LStar, LStar]:
+    """L* of the input and of the colored frame."""
     from colorbench.color import luminance
 
     gray = pair.of_truth("luminance", lambda truth: luminance_in_strips(truth, footage.luminance_of))
-    return luminance_error(gray, luminance_in_strips(pair.prediction, luminance), pair.prediction)
+    return gray, luminance_in_strips(pair.prediction, luminance)
 
 
 def _score(metric: OpenMetric, results: Sequence[_Scored], footage: Footage, memo: TruthMemo) -> Score:

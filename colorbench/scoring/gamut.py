@@ -1,7 +1,7 @@
 """Which differences of luminance a method may be blamed for.
 
-A color out of the sRGB gamut is cut off channel by channel. Luminance grows with each channel, so a pixel that was cut off at 0 is
-lighter than it was asked to be, and one that was cut off at 255 is darker.
+A color out of the sRGB gamut is cut off channel by channel. Luminance grows with each channel, so a pixel that was cut off at 0
+is lighter than it was asked to be, and one that was cut off at 255 is darker.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ def unexplained_differences(gray: LStar, colored: LStar, rgb: RgbFrame) -> NDArr
 
 
 @compiled()
-def _unexplained(
-    gray: NDArray[np.float32], colored: NDArray[np.float32], rgb: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+def _unexplained(gray: NDArray[np.float32], colored: NDArray[np.float32], rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     differences = np.empty(gray.size, np.float32)
     taken = 0
     for i in range(gray.size):

@@ -5,7 +5,7 @@ Every trainable method takes the same samples, so that a contest between them is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch import Tensor
 from colorbench.errors import DatasetError
 from colorbench.flow.optical_flow import Estimator, find_motion, make_estimator
 from colorbench.method import Colorizer
-from colorbench.training.material import gather
+from colorbench.training.material import clips_in, gather
 from colorbench.training.task import Sample
 from colorbench.training.triplets import Triplets, TripletSettings
 from colorbench.training.validation import score_colorizer
@@ -36,7 +36,7 @@ class CorpusSettings:
     photographs: tuple[str, ...] = ("bsds500/images/train", "bsds500/images/test")
     """Folders of photographs, which are set in motion."""
     validation: tuple[str, ...] = ("blackswan", "cows", "drift-chicane", "parkour")
-    """Clips of the first folder that are scored and never trained on."""
+    """Clips, of any of these folders, that are scored and never trained on."""
     flow: Literal["dis", "raft"] = "dis"
     """Of the temporal term; "raft" needs torchvision's weights on this machine."""
     triplets: TripletSettings = field(default_factory=TripletSettings)
@@ -58,7 +58,7 @@ class Corpus:
     def __init__(self, settings: CorpusSettings, root: Path, *, flow: bool = False) -> None:
         self.settings = settings
         roots = [root / folder for folder in settings.clips]
-        self.held_out = _held_out(roots[0] if roots else root, settings.validation)
+        self.held_out = _held_out(roots, settings.validation)
         self.material = gather(
             clips=roots,
             photographs=[root / folder for folder in settings.photographs],
@@ -99,14 +99,17 @@ def _motion(l_star: Tensor, estimator: Estimator) -> dict[str, Tensor]:
     return {"flow": flow, "mask": mask}
 
 
-def _held_out(root: Path, names: tuple[str, ...]) -> tuple[Clip, ...]:
+def _held_out(roots: Sequence[Path], names: tuple[str, ...]) -> tuple[Clip, ...]:
+    """A clip of each name, from the first root that has one."""
+    there = {name: (root, path) for root in reversed(roots) for name, path in clips_in(root).items()}
     found = []
     for name in names:
-        if not (root / name).is_dir():
+        if name not in there:
             raise DatasetError(
-                f"no validation clip {name!r} in {root}",
-                wanted="folders of frames of these names",
+                f"no validation clip {name!r} in {', '.join(map(str, roots)) or 'no folder of clips'}",
+                wanted="names of clips in the task's folders",
                 remedy="change the task's validation, or --data",
             )
-        found.append(Clip(name=name, dataset=root.name, source=root / name))
+        root, path = there[name]
+        found.append(Clip(name=name, dataset=root.name, source=path))
     return tuple(found)

@@ -100,6 +100,22 @@ def gather(
     return tuple(Reel(_name(path), _open(file)) for path, file in zip(kept, cached, strict=True))
 
 
+def clips_in(root: Path) -> dict[str, Path]:
+    """The clips of a folder by name, as :func:`gather` names them; none where there is no such folder.
+
+    Returns:
+        Folders of pictures, and videos, by their names.
+    """
+    if not root.is_dir():
+        return {}
+    return {_name(path): path for path in root.iterdir() if _is_clip(path) and not path.name.startswith(".")}
+
+
+def photographs_in(root: Path) -> list[Path]:
+    """The photographs of a folder; none where there is no such folder."""
+    return [path for path in root.iterdir() if _is_photograph(path) and not path.name.startswith(".")] if root.is_dir() else []
+
+
 def fitted(rgb: RgbFrame, height: int) -> RgbFrame:
     """A picture whose shorter side is at most ``height``.
 

@@ -47,6 +47,8 @@ class TripletSettings:
     """Share of samples made of photographs."""
     least_span: int = 8
     """Frames from the first reference to the last, at least; a shorter clip is taken whole."""
+    longest_span: int = 90
+    """Frames from the first reference to the last, at most: a long film is trained on as the protocol cuts it."""
     photograph_span: int = 48
     """The most frames into which a photograph's motion is divided."""
     consecutive: bool = False
@@ -72,6 +74,7 @@ class TripletSettings:
         check_range("the shorter side of size", min(self.size), 8, 1 << 14)
         check_range("frames", self.frames, 1, 1 << 10)
         check_range("least_span", self.least_span, self.frames + 2, 1 << 20)
+        check_range("longest_span", self.longest_span, self.least_span, 1 << 20)
         check_range("photograph_span", self.photograph_span, self.least_span, 1 << 20)
         check_range("the lower end of window", self.window[0], 0.01, 1.0)
         check_range("the upper end of window", self.window[1], self.window[0], 1.0)
@@ -145,7 +148,7 @@ class Triplets:
             moments = drawn_moments(settings.photograph_span, settings, rng)
             pictures = self._moving(reel, moments, rng)
         else:
-            moments = drawn_moments(len(reel.frames), settings, rng)
+            moments = drawn_moments(min(len(reel.frames), settings.longest_span), settings, rng)
             pictures = self._cut(reel, moments, rng)
         position = np.array(moments.inner, np.float32) / (moments.length - 1)
         if rng.random() < settings.reversal:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn, TransferSpeedColumn
+
+from colorbench.console import task_name
 
 _EVERY_SECONDS = 10.0
 
@@ -20,7 +21,7 @@ class ConsoleDownloads:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._name = ""
@@ -48,7 +49,7 @@ class ConsoleDownloads:
             return
         if self._bar is None:
             columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-            self._bar = Progress(TextColumn("{task.description}"), *columns, console=self.console)
+            self._bar = Progress(task_name(), *columns, console=self.console)
             self._bar.start()
         if self._task is not None:
             self._bar.remove_task(self._task)

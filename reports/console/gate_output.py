@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import click
+
 from colorbench.files.atomic import replacing_file, storage_errors
 from colorbench.results.gate import Comparison, GateReport
 from colorbench.results.gate_command import undecided
@@ -17,8 +19,8 @@ from colorbench.runs.store import to_json
 from reports.pictures.labels import shown
 from reports.tables.gate_table import change_text, headline, make_gate_grid, tolerance_text, verdict_notes
 from reports.tables.markdown import escaped, markdown
+from reports.tables.terminal_table import print_grid
 
-_LONGEST_NAME = 200
 _LONGEST_MESSAGE = 4000
 """Letters; GitHub cuts an annotation somewhat later."""
 _LEVELS = {"worse": "error", "incomparable": "error", "missing": "error", "no baseline": "error", "inconclusive": "warning"}
@@ -41,25 +43,21 @@ def print_gate(report: GateReport, *, junit: Path | None, summary: Path | None, 
     """
     from rich.console import Console
 
-    from reports.tables.terminal_table import terminal_table
-
     with undecided():
         if junit:
             _write(junit, junit_xml(report))
         if summary:
             _write(summary, job_summary(report))
         if github and (path := os.environ.get("GITHUB_STEP_SUMMARY")):
-            with storage_errors(Path(path)), Path(path).open("a", encoding="utf-8") as file:
+            with storage_errors(Path(path)), Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(job_summary(report))
-    console, aside = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
-    if as_json:
-        console.file.write(to_json(gate_record(report), indent=1) + "\n")
-    else:
-        # A file or pipe gets the table as wide as it is; a terminal folds it to fit.
-        console = console if console.is_terminal else Console(highlight=False, width=240)
-        console.print(terminal_table(make_gate_grid(report)))
-    for note in () if as_json else verdict_notes(report.comparisons):
-        console.print(note, markup=False, soft_wrap=True)
+        if as_json:
+            click.echo(to_json(gate_record(report), indent=1))
+        else:
+            print_grid(make_gate_grid(report))
+            for note in verdict_notes(report.comparisons):
+                Console(highlight=False).print(note, markup=False, soft_wrap=True)
+    aside = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in github_annotations(report) if github else ():
         aside.file.write(line + "\n")
     aside.print(headline(report), markup=False)
@@ -108,7 +106,7 @@ def github_annotations(report: GateReport) -> Iterator[str]:
         levels = {_LEVELS[found.verdict] for found in comparisons}
         verdicts = dict.fromkeys(found.verdict for found in comparisons)
         message = "\n".join(shown(_details(found), _LONGEST_MESSAGE) for found in comparisons)
-        title = f"colorbench gate: {shown(label, _LONGEST_NAME)}: {', '.join(verdicts)}"
+        title = f"colorbench gate: {shown(label)}: {', '.join(verdicts)}"
         yield _command("error" if "error" in levels else "warning", title, message)
     if not report.comparisons:
         yield _command(_LEVELS[report.verdict], f"colorbench gate: {report.verdict}", "; ".join(report.notes))
@@ -125,7 +123,7 @@ def job_summary(report: GateReport) -> str:
 
 def _details(found: Comparison) -> str:
     """One comparison in one line."""
-    text = f"{shown(found.metric, _LONGEST_NAME)}: {found.verdict}, {found.reason}"
+    text = f"{shown(found.metric)}: {found.verdict}, {found.reason}"
     if found.difference is None or found.baseline is None or found.now is None:
         return text
     digits, change = found.decimals, change_text(found.difference.mean, found.decimals)
@@ -145,7 +143,7 @@ def _command(level: str, title: str, message: str) -> str:
 
 
 def _xml_name(name: str) -> str:
-    return shown(name, _LONGEST_NAME)
+    return shown(name)
 
 
 def _xml_text(text: str) -> str:
@@ -155,4 +153,4 @@ def _xml_text(text: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     with replacing_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

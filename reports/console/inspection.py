@@ -24,7 +24,6 @@ from reports.tables.terminal_table import print_grid
 FORMAT = 1
 """Of summary.json."""
 
-_LONGEST_NAME = 40
 _WORST = 10
 _SHOWN = 6
 _CARDS = {card.name: card for card in SHOT_CARDS}
@@ -37,10 +36,7 @@ def film_grid(inspection: Inspection) -> Grid:
     """A row a film, a column a measure that any of them has. No value is marked the best: gray would be the most stable."""
     cards = [card for card in SHOT_CARDS if any(film.values[card.name] is not None for film in inspection.films)]
     columns = (Column("film", "film"), *(_column(card) for card in cards))
-    rows = tuple(
-        (Cell(shown(film.label, _LONGEST_NAME)), *(_cell(card, film.values[card.name]) for card in cards))
-        for film in inspection.films
-    )
+    rows = tuple((Cell(shown(film.label)), *(_cell(card, film.values[card.name]) for card in cards)) for film in inspection.films)
     width, height = inspection.size
     notes = [
         f"{card.name}: {card.summary}{f', {card.unit}' if card.unit else ''}; a shot stands out "
@@ -66,7 +62,7 @@ def shot_grid(inspection: Inspection) -> Grid:
     )
     rows = tuple(
         (
-            Cell(shown(row.label, _LONGEST_NAME)),
+            Cell(shown(row.label)),
             Cell(str(row.number), row.number),
             Cell(row.start),
             Cell(row.end),
@@ -80,7 +76,7 @@ def shot_grid(inspection: Inspection) -> Grid:
         "reason: the measure that is farthest over its limit, or nearest to it; gray is perfectly stable, so the rest is read "
         "beside colorfulness",
     )
-    return Grid(columns, (rows,), notes)
+    return Grid(columns, (rows,), notes, keys=2)
 
 
 def reference_grid(inspection: Inspection) -> Grid:
@@ -96,8 +92,8 @@ def reference_grid(inspection: Inspection) -> Grid:
     )
     rows = tuple(
         (
-            Cell(shown(row.reference, _LONGEST_NAME)),
-            Cell(shown(row.label, _LONGEST_NAME)),
+            Cell(shown(row.reference)),
+            Cell(shown(row.label)),
             Cell(DASH if row.frame is None else str(row.frame), row.frame),
             Cell(DASH if row.shot is None else str(row.shot), row.shot),
             Cell(f"{row.likeness:.2f}", row.likeness),
@@ -107,8 +103,8 @@ def reference_grid(inspection: Inspection) -> Grid:
         for row in inspection.references
     )
     lost = dict.fromkeys(row.reference for row in inspection.references if row.frame is None)
-    notes = tuple(f"{shown(name, _LONGEST_NAME)} looks like no frame; name its file as its frame is named" for name in lost)
-    return Grid(columns, (rows,), notes)
+    notes = tuple(f"{shown(name)} looks like no frame; name its file as its frame is named" for name in lost)
+    return Grid(columns, (rows,), notes, keys=2)
 
 
 def print_inspection(inspection: Inspection) -> None:
@@ -186,7 +182,7 @@ def _frame_lines(inspection: Inspection) -> Iterator[Sequence[object]]:
 
 def _write_csv(path: Path, lines: Iterator[Sequence[object]]) -> None:
     """Missing values are empty; a name that a spreadsheet would take for a formula gets an apostrophe before it."""
-    with replacing_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with replacing_file(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         for name, *rest in lines:
             writer.writerow([f"'{name}" if str(name)[:1] in _FORMULA else name, *rest])

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from colorbench.files.atomic import replacing_file
 from colorbench.runs.remote import Mirror
 from colorbench.runs.store import to_json
@@ -45,9 +47,8 @@ def print_result(result: Result, *, as_json: bool) -> None:
         if mirror is not None:
             mirror.push(folder / name, (folder / name).read_bytes())
     write_figures(result.summary, folder, result.results)
-    console = Console(highlight=False)
     if as_json:
-        console.file.write(to_json(record, indent=1) + "\n")
+        click.echo(to_json(record, indent=1))
         return
     print_grid(grid)
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"written to {spec.remote or folder}/table.md", markup=False)
@@ -96,6 +97,7 @@ def run_record(results: Results, summary: Summary) -> dict[str, Any]:
                 "scores": {score.metric: score.value for score in record.scores},
                 "truth": {score.metric: score.value for score in record.truth},
                 "luminance_error": record.luminance_error,
+                "notes": record.notes,
                 "seconds": record.seconds,
                 "peak_memory_mib": record.peak_memory_mib,
                 "provenance": record.provenance,
@@ -107,4 +109,4 @@ def run_record(results: Results, summary: Summary) -> dict[str, Any]:
 
 def _write(path: Path, text: str) -> None:
     with replacing_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -38,14 +38,15 @@ class Drawing:
     def csv(self) -> str:
         """The data; bounds of intervals have six digits, since more would depend on the machine.
 
-        A label that a spreadsheet would take for a formula gets an apostrophe before it.
+        A label that a spreadsheet would take for a formula gets an apostrophe before it; what is no Unicode in one is
+        escaped.
         """
         data = self.data.copy()
         for name in data.columns:
             if name.endswith(("_low", "_high")):
                 data[name] = data[name].map(_six_digits)
         data["label"] = data.label.map(lambda label: f"'{label}" if label.startswith(_FORMULA) else label)
-        return data.to_csv(index=False, lineterminator="\n")
+        return data.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace").decode()
 
 
 def write_drawing(drawing: Drawing, folder: Path, *, formats: Sequence[str]) -> tuple[Path, ...]:
@@ -61,7 +62,7 @@ def write_drawing(drawing: Drawing, folder: Path, *, formats: Sequence[str]) -> 
             buffer = io.BytesIO()
             figure.savefig(buffer, format=form, dpi=_DOTS_PER_INCH, metadata=_METADATA[form])
             written.append(_write(folder / f"{safe_name(drawing.name)}.{form}", buffer.getvalue()))
-    return (*written, _write(folder / drawing.csv_name, drawing.csv().encode("utf-8", "surrogateescape")))
+    return (*written, _write(folder / drawing.csv_name, drawing.csv().encode()))
 
 
 def _six_digits(value: float) -> float:

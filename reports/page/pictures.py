@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 from colorbench.errors import DatasetError, FramesError
 from colorbench.frames.opening import FrameSource, open_frames
 from colorbench.results.reading import Results
-from colorbench.runs.store import frames_path
 from colorbench.types import RgbFrame
-from reports.pictures.clip_frames import Panel, open_clip, saved_labels
+from reports.pictures.clip_frames import UNSAVED, Panel, open_clip, saved_labels, saved_path, why_unsaved
 
 MOST_DISTANCE = 40.0
 """Where the scale of differences ends, in units of a* and b*. The same for all clips and runs, so that maps may be compared."""
@@ -101,8 +100,10 @@ def write_pictures(
         most, always: see :func:`chosen_frames`.
     """
     labels = saved_labels(results, clip)
+    others = _not_shown(results, clip)
     if not labels:
-        return ClipPictures(note="no pictures, as no frames are saved: give the run's command again with --save-frames png")
+        wrong = others or "no pictures, as no frames are saved"
+        return ClipPictures(note=f"{wrong}: give the run's command again with --save-frames png")
     try:
         with _opened(results, clip, labels) as (panels, count, note):
             tracks = _tracks(results, panels, place)
@@ -111,7 +112,15 @@ def write_pictures(
     except FramesError as error:
         shutil.rmtree(page / place, ignore_errors=True)
         return ClipPictures(note=f"no pictures: {error.wrong}")
+    note = "; ".join(part for part in (note, others) if part)
     return ClipPictures(frames, width=width, height=height, tracks=tracks, note=note)
+
+
+def _not_shown(results: Results, clip: str) -> str:
+    """The methods that are done and whose saved frames can't be believed, with the reason."""
+    done = [record.label for record in results.records if record.clip == clip and record.status == "done"]
+    reasons = ((label, why_unsaved(results, label, clip)) for label in done if not saved_path(results, label, clip))
+    return "; ".join(f"{label} is not shown: {why}" for label, why in reasons if why != UNSAVED)
 
 
 def slug(name: str) -> str:
@@ -143,9 +152,10 @@ def _saved_alone(results: Results, clip: str, labels: Sequence[str]) -> tuple[Se
     panels: list[Panel] = []
     first: FrameSource | None = None
     for label in labels:
-        record = results.record(label, clip)
-        paths = (frames_path(results.folder, label=label, clip=clip, video=video) for video in (False, True))
-        source = open_frames(next(path for path in paths if path.exists()))
+        record, path = results.record(label, clip), saved_path(results, label, clip)
+        if path is None:
+            continue
+        source = open_frames(path)
         first = first or source
         if record and (source.n_frames, source.width, source.height) == (record.frame_count, first.width, first.height):
             panels.append(Panel(label, "method", source.read))

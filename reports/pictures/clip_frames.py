@@ -17,9 +17,12 @@ from colorbench.errors import FramesError, StoreError, UnknownNameError
 from colorbench.frames.gray_picture import gray_picture
 from colorbench.frames.opening import FrameSource, content_digest, open_frames
 from colorbench.results.reading import ClipFacts, Results
+from colorbench.runs.saved_frames import frames_mismatch
 from colorbench.runs.store import digest, frames_path
 from colorbench.scoring.clip_scores import NO_COLOR
 from colorbench.types import Clip, Exemplar, RgbFrame
+
+UNSAVED = "its frames are not saved"
 
 MOST_EXEMPLARS = 8
 """Exemplars that are shown of a clip, the first ones."""
@@ -63,7 +66,7 @@ def open_clip(results: Results, name: str) -> Iterator[ClipFrames]:
     facts = next((clip for clip in results.clips if clip.name == name), None)
     if facts is None:
         raise UnknownNameError(f"clip of {results.folder}:", name, results.clip_names)
-    saved = {label: path for label in saved_labels(results, name) if (path := _saved(results.folder, label, name))}
+    saved = {label: path for label in saved_labels(results, name) if (path := saved_path(results, label, name))}
     if not saved:
         raise StoreError(
             f"no colored frames of clip {name!r} are saved in {results.folder}",
@@ -90,13 +93,24 @@ def open_clip(results: Results, name: str) -> Iterator[ClipFrames]:
 
 def saved_labels(results: Results, clip: str) -> tuple[str, ...]:
     """The methods that are done with a clip and whose frames of it are saved, in the run's order."""
-    return tuple(
-        method.label
-        for method in results.methods
-        if (record := results.record(method.label, clip)) is not None
-        and record.status == "done"
-        and _saved(results.folder, method.label, clip)
-    )
+    return tuple(method.label for method in results.methods if saved_path(results, method.label, clip))
+
+
+def saved_path(results: Results, label: str, clip: str) -> Path | None:
+    """Where a unit's frames are saved, whole and unchanged; None where they are not, or what lies there is of another unit."""
+    record = results.record(label, clip)
+    if record is None or record.status != "done":
+        return None
+    return next((path for path in _places(results, label, clip) if not frames_mismatch(path, key=record.key)), None)
+
+
+def why_unsaved(results: Results, label: str, clip: str) -> str:
+    """Why :func:`saved_path` is None, in words."""
+    record = results.record(label, clip)
+    if record is None or record.status != "done":
+        return "it is not done"
+    found = (frames_mismatch(path, key=record.key) for path in _places(results, label, clip) if path.exists())
+    return next(found, UNSAVED)
 
 
 def has_truth(results: Results, clip: str) -> bool:
@@ -105,9 +119,8 @@ def has_truth(results: Results, clip: str) -> bool:
     return not any(score.reason == NO_COLOR for record in records for score in (*record.scores, *record.truth))
 
 
-def _saved(folder: Path, label: str, clip: str) -> Path | None:
-    paths = (frames_path(folder, label=label, clip=clip, video=video) for video in (False, True))
-    return next((path for path in paths if path.exists()), None)
+def _places(results: Results, label: str, clip: str) -> tuple[Path, ...]:
+    return tuple(frames_path(results.folder, label=label, clip=clip, video=video) for video in (False, True))
 
 
 def _unchanged(facts: ClipFacts, results: Results) -> Clip:

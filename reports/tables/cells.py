@@ -61,6 +61,8 @@ class Grid:
     notes: tuple[str, ...] = ()
     signature: str = ""
     """Short, of protocol and data."""
+    keys: int = 1
+    """So many columns, the first ones, name a row."""
 
 
 Laid = tuple[Column, Callable[[Row], Cell]]

@@ -27,13 +27,13 @@ def comparison_grid(contrasts: Sequence[Contrast]) -> Grid:
     """A row a metric, a group a pair of methods."""
     pairs = list(dict.fromkeys((contrast.first, contrast.second) for contrast in contrasts))
     groups = [[contrast for contrast in contrasts if (contrast.first, contrast.second) == pair] for pair in pairs]
-    notes = [f"{shown(first, 200)} is compared with {shown(second, 200)}" for first, second in pairs]
+    notes = [f"{shown(first)} is compared with {shown(second)}" for first, second in pairs]
     notes += dict.fromkeys(
         f"{DASH} {contrast.metric.name}: {shown(contrast.reason, 1000)}" for contrast in contrasts if contrast.reason
     )
     left_out = dict.fromkeys(clip for contrast in contrasts for clip in contrast.left_out)
     if left_out:
-        notes.append("left out, as not both sides have a value or the same frames: " + shown(", ".join(left_out), 1000))
+        notes.append("left out, as not both sides have a value or the same frames: " + ", ".join(map(shown, left_out)))
     notes.append(f"bounds: {LEVEL:.0%} confidence interval; detectable: what so many clips show with probability {POWER:g}")
     return Grid(COLUMNS, tuple(tuple(map(_row, group)) for group in groups), tuple(notes))
 

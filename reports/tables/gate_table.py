@@ -22,7 +22,6 @@ COLUMNS = (
     Column("worst_clip", "worst clip"),
 )
 
-_LONGEST_NAME = 40
 _LONGEST_NOTE = 1000
 
 
@@ -36,6 +35,7 @@ def make_gate_grid(report: GateReport) -> Grid:
         groups=tuple(tuple(rows) for rows in groups.values()),
         notes=(*_column_notes(report.comparisons), *(shown(note, _LONGEST_NOTE) for note in report.notes)),
         signature=shown(report.signature, _LONGEST_NOTE),
+        keys=2,
     )
 
 
@@ -45,7 +45,7 @@ def verdict_notes(comparisons: Sequence[Comparison]) -> list[str]:
     for found in comparisons:
         if found.verdict != "pass":
             metrics = reasons.setdefault((found.verdict, found.reason), {})
-            metrics.setdefault(found.metric, []).append(shown(found.label, _LONGEST_NAME))
+            metrics.setdefault(found.metric, []).append(shown(found.label))
     return [
         shown(f"{verdict}: {'; '.join(_whose(metrics))}: {reason}", _LONGEST_NOTE)
         for (verdict, reason), metrics in reasons.items()
@@ -95,15 +95,15 @@ def _cells(found: Comparison) -> tuple[Cell, ...]:
         bounds = (change_text(interval.low, decimals), change_text(interval.high, decimals))
     p = difference.p if difference else None
     return (
-        Cell(shown(found.label, _LONGEST_NAME)),
-        Cell(shown(found.metric, _LONGEST_NAME)),
+        Cell(shown(found.label)),
+        Cell(shown(found.metric)),
         Cell(found.verdict, rank="" if found.verdict == "pass" else "best"),
         _value(found.baseline, decimals),
         _value(found.now, decimals),
         Cell(change_text(change, decimals), change, bounds=bounds),
         Cell(tolerance_text(found), found.tolerance.mean),
         Cell(DASH if p is None else f"{p:.3g}", p),
-        Cell(f"{shown(worst.clip, _LONGEST_NAME)} {change_text(worst.change, decimals)}" if worst else DASH),
+        Cell(f"{shown(worst.clip)} {change_text(worst.change, decimals)}" if worst else DASH),
     )
 
 
@@ -117,7 +117,7 @@ def _whose(metrics: dict[str, list[str]]) -> list[str]:
     """ "psnr, ssim of flow, gray": metrics that concern the same methods together."""
     by_labels: dict[tuple[str, ...], list[str]] = {}
     for metric, labels in metrics.items():
-        by_labels.setdefault(tuple(labels), []).append(shown(metric, _LONGEST_NAME))
+        by_labels.setdefault(tuple(labels), []).append(shown(metric))
     return [f"{', '.join(names)} of {', '.join(labels)}" for labels, names in by_labels.items()]
 
 

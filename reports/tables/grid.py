@@ -7,6 +7,7 @@ value that differs from the best one by more than chance.
 
 from __future__ import annotations
 
+from colorbench.frames.matching import some
 from colorbench.results.statistics import ALPHA, LEVEL, smallest_p
 from colorbench.results.summary import RIVALS, TRUTH, Row, Summary
 from colorbench.types import MetricCard
@@ -17,7 +18,8 @@ from reports.tables.published import Published
 BEATEN = "‡"
 SEEN = "§"
 
-_LONGEST_NAME = 60
+_MOST_NOTES = 5
+"""Of a method's units, under a table."""
 _ENOUGH_CLIPS = 10
 """With fewer, a 95% interval covers less than 0.9 (docs/design/reports.md)."""
 _LONGEST_ACRONYM = 5
@@ -89,7 +91,7 @@ def _span(counts: tuple[int, int] | None) -> str:
 
 
 def _name(row: Row, summary: Summary) -> Cell:
-    name = shown(row.label, _LONGEST_NAME)
+    name = shown(row.label)
     if row.variant and row.variant not in (row.label, "default") and not row.label.endswith(f":{row.variant}"):
         name += f" ({row.variant})"
     marks = (BEATEN if _beaten_by(row, summary) else "") + (SEEN if row.seen else "")
@@ -124,7 +126,7 @@ def _missing_notes(summary: Summary) -> list[str]:
         reasons = {row.label: row.scores[card.name].reason for row in methods}
         for row in methods:
             if row.scores[card.name].value is None:
-                whose = "" if len(set(reasons.values())) == 1 else f" of {shown(row.label, _LONGEST_NAME)}"
+                whose = "" if len(set(reasons.values())) == 1 else f" of {shown(row.label)}"
                 names = missing.setdefault((whose, reasons[row.label]), [])
                 names += [card.name] if card.name not in names else []
     return [f"{DASH} {', '.join(names)}{whose}: {shown(reason, 1000)}" for (whose, reason), names in missing.items()]
@@ -138,7 +140,7 @@ def _ceiling_notes(summary: Summary) -> list[str]:
         for row in summary.rows:
             score = row.scores[card.name]
             if score.at_ceiling:
-                counted.setdefault((score.at_ceiling, score.frames), []).append(shown(row.label, _LONGEST_NAME))
+                counted.setdefault((score.at_ceiling, score.frames), []).append(shown(row.label))
         for (count, frames), labels in counted.items():
             what = f"{count} of {frames} frames of {', '.join(labels)} equal the truth, or nearly, and"
             notes.append(f"{card.name}: {what} count {format_value(card.ceiling, card)} {card.unit}".rstrip())
@@ -149,16 +151,24 @@ def _row_notes(summary: Summary) -> list[str]:
     """Which methods a control beats, whose weights have seen the data, which failed, which were not run."""
     notes = []
     for row in summary.rows:
-        name = shown(row.label, _LONGEST_NAME)
+        name = shown(row.label)
         if control := _beaten_by(row, summary):
-            notes.append(f"{BEATEN} {name} has a lower PSNR than the control {shown(control, _LONGEST_NAME)}")
+            notes.append(f"{BEATEN} {name} has a lower PSNR than the control {shown(control)}")
         for count, what in ((row.failed, "failed"), (row.missing, "not run")):
             if count:
                 notes.append(f"{name}: {count} clip{'s' if count > 1 else ''} {what}")
+        notes += _unit_notes(row, name)
     if seen := [row for row in summary.rows if row.seen]:
-        names = ", ".join(shown(row.label, _LONGEST_NAME) for row in seen)
+        names = ", ".join(shown(row.label) for row in seen)
         notes.append(f"{SEEN} weights trained on clips of {seen[0].seen}, some of these or others: {names}")
     return notes
+
+
+def _unit_notes(row: Row, name: str) -> list[str]:
+    """The first notes of a method's units; results.json has all."""
+    notes = [f"{name} on {shown(some(clips), 200)}: {shown(note, 500)}" for note, clips in row.notes.items()]
+    left = len(notes) - _MOST_NOTES
+    return [*notes[:_MOST_NOTES], *([f"{name}: {left} more such notes, in results.json"] if left > 0 else [])]
 
 
 def _test_notes(summary: Summary) -> list[str]:

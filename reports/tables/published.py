@@ -88,7 +88,7 @@ class Published:
             notes.append(f"{DASH} no difference from the paper's figures, the signatures differ: {differing}")
         elif any(self._is_own(row) for row in summary.rows):
             notes.append(f"minus paper: the paper does not state {self.unstated}")
-        others = [shown(row.label, 60) for row in summary.rows if self.row_of(row) and not self._is_own(row)]
+        others = [shown(row.label) for row in summary.rows if self.row_of(row) and not self._is_own(row)]
         if others:
             notes.append(f"not the paper's own network: {', '.join(others)}")
         return notes

@@ -1,45 +1,121 @@
-"""A grid for the terminal."""
+"""A grid for the terminal. Of names, numbers and verdicts nothing is ever cut: a grid takes the first form that fits.
+
+as it is   also in a file or pipe, which are as wide as the table
+stacked    tables one under another, each beginning with the columns that name a row
+turned     a paragraph a row: its name, and under it title and value of each column
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from colorbench.console import plain
 from reports.tables.cells import Cell, Grid
 
 if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
-
-
-def terminal_table(grid: Grid) -> Table:
-    """The table with its notes and signature under it; names are shown as they are, markup in them too."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(caption=Text("\n".join([*grid.notes, *filter(None, [grid.signature])])), caption_justify="left")
-    for index, column in enumerate(grid.columns):
-        title = Text(f"{column.title} {column.arrow}".strip())
-        table.add_column(title, justify="right" if index else "left", no_wrap=index > 0)
-    for group in grid.groups:
-        for row in group:
-            table.add_row(*map(_text, row))
-        table.add_section()
-    return table
-
-
-def print_grid(grid: Grid) -> None:
-    """To stdout. A file or pipe gets the table as wide as it is; a terminal folds it to fit."""
     from rich.console import Console
-
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(highlight=False, width=200)
-    console.print(terminal_table(grid))
-
-
-def _text(cell: Cell) -> Text:
+    from rich.table import Table
     from rich.text import Text
 
-    text = Text(cell.text, style={"best": "bold", "second": "underline", "": ""}[cell.rank])
-    text.append(cell.mark)
-    text.append(f" [{', '.join(cell.bounds)}]" if cell.bounds else "")
-    return text
+_EDGE, _BESIDE = 1, 3
+"""Letters that a table's frame takes, and what stands around each column."""
+_INDENT, _GAP = 2, 3
+
+
+def print_grid(grid: Grid, console: Console | None = None) -> None:
+    """The table, its notes and its signature, to a console, by default stdout's."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = console or Console(highlight=False)
+    drawn = _Drawn(grid, console.encoding)
+    everything = list(range(len(grid.columns)))
+    if not console.is_terminal:
+        wide = Console(file=console.file, highlight=False, width=drawn.width(everything))
+        wide.print(drawn.table(everything))
+    elif blocks := drawn.blocks(console.width):
+        for block in blocks:
+            console.print(drawn.table(block))
+    else:
+        for line in drawn.turned(console.width):
+            console.print(line, overflow="fold")
+    for note in (*grid.notes, *filter(None, [grid.signature])):
+        text = Text(plain(note, console.encoding), style="table.caption")
+        if console.is_terminal:
+            console.print(text, overflow="fold")
+        else:
+            console.print(text, soft_wrap=True)
+
+
+class _Drawn:
+    """A grid in the letters of a console."""
+
+    def __init__(self, grid: Grid, encoding: str) -> None:
+        self._columns, self._keys, self._encoding = grid.columns, grid.keys, encoding
+        self._titles = [self._plain(f"{column.title} {column.arrow}".strip()) for column in grid.columns]
+        self._groups = [[[self._text(cell) for cell in row] for row in group] for group in grid.groups]
+        rows = [row for group in self._groups for row in group]
+        self._widths = [max(title.cell_len, *(row[at].cell_len for row in rows), 1) for at, title in enumerate(self._titles)]
+
+    def width(self, columns: Sequence[int]) -> int:
+        """Of a table of these columns, in letters."""
+        return _EDGE + sum(self._widths[at] + _BESIDE for at in columns)
+
+    def blocks(self, width: int) -> list[list[int]]:
+        """The columns of each table, so that all fit; none where a column does not fit beside a row's name."""
+        keys = list(range(self._keys))
+        blocks = [keys]
+        for unit in self._units(width):
+            if self.width([*blocks[-1], *unit]) > width and blocks[-1] is not keys:
+                blocks.append(keys)
+            blocks[-1] = [*blocks[-1], *unit]
+        return blocks if all(self.width(block) <= width for block in blocks) else []
+
+    def table(self, columns: Sequence[int]) -> Table:
+        """Of these columns."""
+        from rich.table import Table
+
+        table = Table()
+        for at in columns:
+            table.add_column(self._titles[at], justify="right" if at else "left", no_wrap=True)
+        for group in self._groups:
+            for row in group:
+                table.add_row(*(row[at] for at in columns))
+            table.add_section()
+        return table
+
+    def turned(self, width: int) -> Iterator[Text]:
+        """The lines of all rows."""
+        from rich.text import Text
+
+        for row in (row for group in self._groups for row in group):
+            yield Text(", ").join(row[: self._keys])
+            line = Text()
+            for title, value in zip(self._titles[self._keys :], row[self._keys :], strict=True):
+                pair = Text.assemble((title.plain, "table.header"), " ", value)
+                if line and line.cell_len + _GAP + pair.cell_len > width:
+                    yield line
+                    line = Text()
+                line = Text.assemble(line, " " * (_GAP if line else _INDENT), pair)
+            yield line
+
+    def _units(self, width: int) -> list[list[int]]:
+        """Columns that stay together, such as a value and its difference from a paper's; one by one where they can't."""
+        units: dict[str, list[int]] = {}
+        for at, column in enumerate(self._columns[self._keys :], start=self._keys):
+            units.setdefault(column.of or column.key, []).append(at)
+        keys = range(self._keys)
+        fits = {name: self.width([*keys, *unit]) <= width for name, unit in units.items()}
+        return [part for name, unit in units.items() for part in ([unit] if fits[name] else [[at] for at in unit])]
+
+    def _text(self, cell: Cell) -> Text:
+        text = self._plain(cell.text, style={"best": "bold", "second": "underline", "": ""}[cell.rank])
+        text.append(plain(cell.mark, self._encoding))
+        text.append(f" [{', '.join(plain(bound, self._encoding) for bound in cell.bounds)}]" if cell.bounds else "")
+        return text
+
+    def _plain(self, text: str, style: str = "") -> Text:
+        from rich.text import Text
+
+        return Text(plain(text, self._encoding), style=style)

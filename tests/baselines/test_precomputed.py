@@ -12,6 +12,7 @@ import pytest
 from baselines.precomputed import Precomputed, Results
 from colorbench.errors import FramesError, MethodError, UsageError
 from colorbench.frames.opening import write_png, write_video
+from colorbench.runs.store import safe_name
 
 DEFAULTS = {"match": "auto", "resize": "no"}
 
@@ -125,7 +126,7 @@ def test_folders_without_pictures_are_no_results(clip: Any, folder: Path) -> Non
 
 
 def test_a_clip_whose_name_is_no_file_name_is_found_as_runs_save_it(clip: Any, folder: Path) -> None:
-    (folder / "clip").rename(folder / "a_b")
+    (folder / "clip").rename(folder / safe_name("a/b"))
     clip.name = "a/b"
     assert same(list(Results(folder).colorize(clip, ())), clip)
 

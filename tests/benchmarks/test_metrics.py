@@ -126,6 +126,18 @@ def test_psnr_alone(benchmark: BenchmarkFixture, pairs: Pairs) -> None:
     compare(benchmark, over(pairs, psnr), reference, bar=10.0, calls=200)
 
 
+def test_ciede2000(benchmark: BenchmarkFixture, pairs: Pairs) -> None:
+    """Of one method: of further ones the truth's Lab is known."""
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    from colorbench.metrics.ciede2000 import ciede2000
+
+    def reference(truth: RgbFrame, prediction: RgbFrame) -> object:
+        return deltaE_ciede2000(rgb2lab(truth / 255.0), rgb2lab(prediction / 255.0)).mean()
+
+    compare(benchmark, over(pairs, ciede2000), over(pairs, reference), bar=8.0, calls=2)
+
+
 @pytest.mark.parametrize("name", ["cdc", "cdc-tcvc"])
 def test_cdc_from_histograms(benchmark: BenchmarkFixture, frames: list[RgbFrame], name: str) -> None:
     """A clip's CDC against one call of scipy's entropy a divergence."""

@@ -16,10 +16,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from bistnet.backbone import load_encoder
 from bistnet.checkpoint import Card, load_checkpoint, read_card, save_checkpoint
 from bistnet.network.graph import BiSTNet
 from bistnet.network.settings import Settings, load_settings, with_overrides
 from colorbench.errors import ColorbenchError, StoreError, UsageError, WeightsError
+from colorbench.nets.encoders import Vgg16
 from colorbench.weights.trained_file import save_weights
 
 
@@ -286,3 +288,49 @@ def test_every_error_says_what_to_do(saved: Path) -> None:
         load_checkpoint(saved)
     assert caught.value.wanted
     assert caught.value.remedy
+
+
+@pytest.fixture
+def vgg16_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine whose cache has VGG16, with random weights, small enough for float16 to hold its activations."""
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "cache" / "weights" / "vgg16.safetensors"
+    path.parent.mkdir(parents=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        save_file(Vgg16().state_dict(), path)
+    return path
+
+
+def tiny_vgg16() -> BiSTNet:
+    small = {"features.embedding": 4, "refinement.width": 4, "refinement.levels": 2}
+    network = BiSTNet(with_overrides(load_settings("vgg16"), small))
+    network.encoder = load_encoder(network.settings.features)
+    return network
+
+
+def test_a_fetched_encoder_is_not_in_the_file_and_comes_back(vgg16_machine: Path, tmp_path: Path) -> None:
+    network = tiny_vgg16()
+    saved = tmp_path / "vgg16.safetensors"
+    card = save_checkpoint(saved, network, card_of(network))
+    assert saved.stat().st_size < vgg16_machine.stat().st_size / 50
+    assert not any(key.startswith("encoder.") for key in load_file(saved))
+    assert len(card.encoder) == 64
+    loaded, found = load_checkpoint(saved)
+    assert found == card
+    for key, value in network.encoder.state_dict().items():
+        assert torch.equal(loaded.state_dict()[f"encoder.{key}"], value)
+
+
+def test_without_the_encoder_or_with_another_one_it_is_refused(vgg16_machine: Path, tmp_path: Path) -> None:
+    network = tiny_vgg16()
+    saved = tmp_path / "vgg16.safetensors"
+    save_checkpoint(saved, network, card_of(network))
+    state = load_file(vgg16_machine)
+    state["features.0.bias"] += 1e-3
+    save_file(state, vgg16_machine)
+    with pytest.raises(WeightsError, match="trained on another vgg16 than this machine's"):
+        load_checkpoint(saved)
+    vgg16_machine.unlink()
+    with pytest.raises(WeightsError, match=r"no weights of the encoder 'vgg16'(.|\n)*weights fetch vgg16"):
+        load_checkpoint(saved)

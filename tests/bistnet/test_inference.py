@@ -71,7 +71,7 @@ class Fake(nn.Module):
         if len(l_star) > self.most:
             raise torch.cuda.OutOfMemoryError("simulated")
         p = position[:, None, None, None]
-        ab = first.ab if second is None else (1 - p) * first.ab + p * second.ab
+        ab = first.values if second is None else (1 - p) * first.values + p * second.values
         full = ab.expand(len(l_star), -1, -1, -1) * torch.ones_like(l_star)
         if self.broken or (self.overflows and torch.is_autocast_enabled("cpu")):
             full = full * torch.nan

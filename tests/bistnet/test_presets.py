@@ -21,8 +21,8 @@ from bistnet.network.settings import (
 from colorbench.errors import UnknownNameError, UsageError
 
 
-def test_the_presets_are_the_two_of_the_package() -> None:
-    assert preset_names() == ["compact", "paper"]
+def test_the_presets_are_the_three_of_the_package() -> None:
+    assert preset_names() == ["compact", "paper", "vgg16"]
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -83,7 +83,9 @@ def test_scores_are_numbers_and_repeat_to_the_last_digit(metric: Metric, score: 
     assert len(first.scores[0].frames) == (10 if metric.card.per_frame else 0)
 
 
-@pytest.mark.parametrize("change", [np.copy, np.zeros_like, lambda rgb: np.full_like(rgb, 255), lambda rgb: np.full_like(rgb, 90)])
+@pytest.mark.parametrize(
+    "change", [np.copy, np.zeros_like, lambda rgb: np.full_like(rgb, 255), lambda rgb: np.full_like(rgb, 90)]
+)
 @pytest.mark.parametrize("metric", HERE)
 def test_equal_black_white_and_flat_frames_have_finite_scores(
     metric: Metric, change: Callable[[RgbFrame], RgbFrame], score: Callable[..., ClipScores]

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 import colorbench
-from colorbench.frames.opening import write_png, write_video
+from colorbench.frames.opening import read_image, write_png, write_video
 from colorbench.results.reading import Results, read_results
 from colorbench.results.statistics import NO_INTERVAL, Interval
 from colorbench.results.summary import Pooled, Row, Summary
-from colorbench.runs.store import Store, unit_key
-from colorbench.types import Direction, MetricCard
+from colorbench.runs.saved_frames import put_in_place, read_note, remove
+from colorbench.runs.store import Store, frames_path, unit_key
+from colorbench.types import Direction, MetricCard, RgbFrame
 
 STORE = Path(__file__).parent / "store"
 CLIP = "<script>alert(1)<,script> $x^2_{&%#} " + "long " * 20
@@ -87,6 +88,24 @@ def framed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         out=root / "run",
     )
     return root / "run"
+
+
+@pytest.fixture
+def save_as_video() -> Callable[[Results, str, str], list[RgbFrame]]:
+    """Makes of a unit's saved pictures the video that --save-frames video would have saved."""
+
+    def save(results: Results, label: str, clip: str) -> list[RgbFrame]:
+        folder = frames_path(results.folder, label=label, clip=clip, video=False)
+        note = read_note(folder)
+        assert note is not None
+        frames = [read_image(path) for path in sorted(folder.iterdir())]
+        write_video(results.folder / "made.mkv", iter(frames), fps=Fraction(25))
+        unit = {name: value for name, value in asdict(note).items() if name != "files"}
+        put_in_place(results.folder / "made.mkv", frames_path(results.folder, label=label, clip=clip, video=True), unit=unit)
+        remove(folder)
+        return frames
+
+    return save
 
 
 def _without(fields: dict[str, object], name: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from colorbench.clips.footage import Footage
-from colorbench.errors import StoreError
+from colorbench.errors import DatasetError, StoreError
 from colorbench.runs.determinism import torch_threads
 from colorbench.runs.plan import Plan, Unit
 from colorbench.runs.unit import Made, Workshop
@@ -37,6 +37,7 @@ class Bench:
         self.plan, self._threads = plan, threads
         self._open = ExitStack()
         self._footage: Footage | None = None
+        self._state = ""
         self._memo = TruthMemo()
 
     def __enter__(self) -> Bench:
@@ -71,13 +72,13 @@ class Bench:
             StoreError: frames can't be saved; here or from the future.
         """
         try:
-            footage = self._truth(unit)
+            footage = self._truth(unit, self.workshop.originals.check(unit))
             started(len(footage))
             finish = self.workshop.color(unit, footage, self._memo, advance=advance)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - one unit's failure is recorded and leaves the others whole
-            finish = partial(self.workshop.failure, unit, error)
+            finish = partial(self._failed, unit, error)
         return self._finisher.submit(self._finished, unit, finish, keep)
 
     def _finished(self, unit: Unit, finish: Callable[[], Made], keep: Callable[[Made], T]) -> T:
@@ -86,13 +87,22 @@ class Bench:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            made = self.workshop.failure(unit, error)
+            made = self._failed(unit, error)
         return keep(made)
 
-    def _truth(self, unit: Unit) -> Footage:
-        if self._footage is None or self._footage.clip != unit.clip:
+    def _failed(self, unit: Unit, error: Exception) -> Made:
+        """What went wrong; where the clip has changed meanwhile, it is that."""
+        try:
+            self.workshop.originals.check(unit)
+        except DatasetError as changed:
+            error = changed
+        return self.workshop.failure(unit, error)
+
+    def _truth(self, unit: Unit, state: str) -> Footage:
+        """The clip's footage; a clip that was written to, even with the same bytes, is opened again."""
+        if self._footage is None or self._footage.clip != unit.clip or self._state != state:
             self._let_go()
-            self._footage = Footage(unit.clip, self.plan.protocol, executor=self._executor)
+            self._footage, self._state = Footage(unit.clip, self.plan.protocol, executor=self._executor), state
         return self._footage
 
     def _let_go(self) -> None:

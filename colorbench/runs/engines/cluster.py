@@ -22,6 +22,7 @@ from colorbench.runs.engines.contract import Progress
 from colorbench.runs.engines.node import make_on_node
 from colorbench.runs.ledger import Ledger
 from colorbench.runs.plan import Unit
+from colorbench.runs.saved_frames import frames_mismatch
 from colorbench.runs.store import UnitRecord
 from colorbench.runs.unit import Made, failure
 from colorbench.types import RunSpec
@@ -120,9 +121,10 @@ class Cluster:
             made, node = self._ray.get(ended)
         except self._ray.exceptions.RayError as error:
             return failure(plan, unit, _lost(unit, error))
-        if made.record.status == "done" and plan.spec.save_frames != "no" and not plan.frames_path(unit).exists():
+        keeps = made.record.status == "done" and plan.spec.save_frames != "no"
+        if keeps and (wrong := frames_mismatch(plan.frames_path(unit), key=unit.key)):
             unseen = StoreError(
-                f"node {node} saved the frames in {plan.frames_path(unit)}, which is not the folder of that name here",
+                f"node {node} saved the frames in {plan.frames_path(unit)}, which is not the folder of that name here: {wrong}",
                 wanted="a run folder that all nodes share",
                 remedy="name one with --out, or use --save-frames no",
             )

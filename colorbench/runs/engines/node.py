@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-from colorbench.errors import ColorbenchError, DatasetError, MethodError, MetricError
+from colorbench.errors import ColorbenchError, MetricError
 from colorbench.runs.engines.bench import Bench
-from colorbench.runs.plan import Plan, Unit, digest_clip, metric_identity
-from colorbench.runs.planned_method import method_identity
+from colorbench.runs.plan import Plan, Unit, metric_identity
+from colorbench.runs.planned_method import check_same_method
 from colorbench.runs.unit import Made, failure
 
 _kept: dict[str, Bench] = {}
@@ -35,7 +34,7 @@ def make_on_node(run: str, plan: Plan, unit: Unit, folder: str) -> tuple[Made, s
     node = platform.node()
     try:
         bench = _bench(run, plan)
-        check_same(plan, unit, node=node)
+        check_same(plan, unit)
         made = bench.make(unit, lambda made: made, started=lambda _: None, advance=lambda _: None).result()
     except ColorbenchError as error:
         made = failure(plan, unit, error)
@@ -44,31 +43,20 @@ def make_on_node(run: str, plan: Plan, unit: Unit, folder: str) -> tuple[Made, s
     return made, node
 
 
-def check_same(plan: Plan, unit: Unit, *, node: str) -> None:
-    """Whether code, weights and frames here are those of the plan.
+def check_same(plan: Plan, unit: Unit) -> None:
+    """Whether code and weights here are those of the plan; the bench asks that of the frames.
 
     Raises:
         MethodError: the method is another one here.
         MetricError: a metric is.
-        DatasetError: the clip has other bytes.
-        FramesError: the clip is not here.
     """
-    method = unit.method
-    identity = method_identity(
-        method.method, method.variant.name, method.settings, device=method.device, threads=plan.spec.threads
-    )
-    wanted, remedy = "the same code, weights and packages at every node", "install the same colorbench and weights there"
-    if identity != method.identity:
-        raise MethodError(f"{method.label!r} is another method at node {node}", wanted=wanted, remedy=remedy)
+    check_same_method(unit.method, threads=plan.spec.threads)
     for metric in plan.metrics:
         if metric_identity(metric.metric) != metric.identity:
-            raise MetricError(f"{metric.metric.card.name!r} is another metric at node {node}", wanted=wanted, remedy=remedy)
-    with ThreadPoolExecutor(plan.spec.threads) as executor:
-        if digest_clip(unit.clip, executor=executor) != unit.clip_digest:
-            raise DatasetError(
-                f"{unit.clip.source} has other frames at node {node}",
-                wanted=f"clip {unit.clip.name!r} as it was when the run began",
-                remedy="bring the data to all nodes, or share the folder",
+            raise MetricError(
+                f"{metric.metric.card.name!r} is not the metric that was planned",
+                wanted="the same code and packages at every node",
+                remedy="install the same colorbench there",
             )
 
 

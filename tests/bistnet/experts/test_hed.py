@@ -14,10 +14,11 @@ from torch.nn import functional
 
 from bistnet.experts import build_expert
 from bistnet.experts.gray import gray_level
-from bistnet.experts.hed import BGR_MEAN, PARAMETERS, Hed, rename_published
+from bistnet.experts.hed import BGR_MEAN, PARAMETERS, Hed
 from colorbench.color import merge_luminance
 from colorbench.errors import WeightsError
 from colorbench.nets.checkpoints import load_strict
+from colorbench.nets.hed_weights import hed_state
 
 # Section 10 of the facts: stage, indices of its convolutions, channels.
 LAYOUT = (
@@ -48,13 +49,19 @@ def published_state(prefix: str = "module") -> dict[str, Tensor]:
     return state
 
 
-def transcription(state: dict[str, Tensor], level: Tensor) -> Tensor:
-    """HED, statement by statement, on a gray level that is taken for blue, green and red in [0, 1]."""
+def transcription(state: dict[str, Tensor], level: Tensor, *, up: bool) -> Tensor:
+    """HED, statement by statement, on a gray level that is taken for blue, green and red in [0, 1].
+
+    Args:
+        up: pools as Keras does where it pads ("same"): what an odd side lacks is added at the end, where no maximum is.
+    """
     x = torch.cat([level * 255 - mean for mean in torch.tensor(BGR_MEAN).tolist()], dim=1)
     size = (level.shape[2], level.shape[3])
     sides = []
     for stage, indices, _ in LAYOUT:
         if stage != "One":
+            if up:
+                x = functional.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2), value=-torch.inf)
             x = functional.max_pool2d(x, kernel_size=2, stride=2)
         for index in indices:
             name = f"moduleVgg{stage}.{index}"
@@ -71,16 +78,16 @@ def test_parameters_and_entries_are_those_of_the_published_network() -> None:
     assert len(network.state_dict()) == len(published_state()) == 38
 
 
-@pytest.mark.parametrize("gray_input", ["picture", "centered"])
-def test_hed_equals_its_transcription(gray_input: Literal["picture", "centered"], gray: Callable[..., Tensor]) -> None:
+@pytest.mark.parametrize("form", ["paper", "release"])
+def test_hed_equals_its_transcription(form: Literal["paper", "release"], gray: Callable[..., Tensor]) -> None:
     state = published_state()
-    network = Hed(gray=gray_input).double()
-    network.load_state_dict(rename_published(state))
+    network = Hed(form=form).double()
+    network.load_state_dict(hed_state(state))
     l_star = gray(1, 37, 53, dtype=torch.float64)
-    level = gray_level(l_star) if gray_input == "picture" else l_star - 50
+    level = gray_level(l_star) if form == "paper" else l_star - 50
     with torch.no_grad():
         maps = network(l_star)
-    torch.testing.assert_close(maps, transcription(state, level), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(maps, transcription(state, level, up=form == "paper"), rtol=1e-10, atol=1e-12)
     assert maps.std() > 1e-3
 
 
@@ -93,17 +100,37 @@ def test_the_published_layout_loads(tmp_path: Path) -> None:
     assert torch.equal(expert.network.fusion.bias, published_state()["moduleCombine.0.bias"].float())
 
 
-def test_published_names_are_renamed_with_either_prefix_and_own_names_kept() -> None:
-    own = {key: value.shape for key, value in Hed().state_dict().items()}
-    for state in (published_state("module"), published_state("net"), Hed().state_dict()):
-        assert {key: value.shape for key, value in rename_published(state).items()} == own
+def keras_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The arrays of a Keras file with the weights of a published one."""
+    arrays = {}
+
+    def add(path: str, name: str) -> None:
+        arrays[f"{path}/vars/0"] = state[f"{name}.weight"].permute(2, 3, 1, 0)
+        arrays[f"{path}/vars/1"] = state[f"{name}.bias"]
+
+    for block, (stage, indices, _) in enumerate(LAYOUT, start=1):
+        for place, index in enumerate(indices):
+            add(f"block{block}/layers/conv2d{f'_{place}' if place else ''}", f"moduleVgg{stage}.{index}")
+        add(f"dsn{block}", f"moduleScore{stage}")
+    add("fuse", "moduleCombine.0")
+    return arrays
+
+
+def test_weights_of_either_layout_become_ours_and_ours_stay() -> None:
+    own = Hed()
+    own.load_state_dict(hed_state(published_state("module")))
+    for state in (published_state("net"), keras_state(published_state()), own.double().state_dict()):
+        found = hed_state(state)
+        assert found.keys() == own.state_dict().keys()
+        for key, value in own.state_dict().items():
+            assert torch.equal(found[key].float(), value.float()), key
 
 
 def test_a_foreign_key_is_reported_under_its_own_name() -> None:
     state = published_state()
     state["moduleVggSix.1.weight"] = state.pop("moduleVggFiv.1.weight")
     with pytest.raises(WeightsError, match=r"1 missing: stages\.4\.0\.weight; 1 unexpected: moduleVggSix\.1\.weight"):
-        load_strict(Hed(), rename_published(state), source=Path("hed.pth"))
+        load_strict(Hed(), hed_state(state), source=Path("hed.pth"))
 
 
 def test_the_gray_picture_is_the_one_that_colorbench_writes() -> None:

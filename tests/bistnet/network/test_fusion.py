@@ -80,6 +80,13 @@ def test_the_better_match_wins_halfway() -> None:
     torch.testing.assert_close(fuse(sure, lost, torch.full((3,), 0.5), form="confidence"), first.values, rtol=0, atol=1e-5)
 
 
+def test_a_doubt_takes_its_power_of_e_from_a_reference_s_weight() -> None:
+    first, second = (Match(torch.full((1, 2, 1, 1), value), torch.full((1, 1, 1, 1), 0.5)) for value in (10.0, 30.0))
+    doubts = torch.tensor(math.log(3.0)).view(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
+    found = fuse(first, second, torch.tensor([0.5]), form="confidence", doubts=doubts)
+    torch.testing.assert_close(found, torch.full((1, 2, 1, 1), 25.0))  # weights 1/3 and 1
+
+
 def test_equal_confidence_is_linear() -> None:
     first, second, position = match(0), match(1), torch.tensor([0.1, 0.5, 0.8])
     second = Match(second.values, first.similarity)

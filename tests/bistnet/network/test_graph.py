@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bistnet.network.graph import BiSTNet, Embedded, Reference, input_channels, with_one_reference
 from bistnet.network.settings import Settings, load_settings, with_overrides
 from colorbench.errors import UsageError
+from colorbench.nets.encoders import Vgg16
 
 NO_EXPERTS = {"experts.semantic": "none", "experts.edges": "none"}
 TINY: dict[str, Any] = {
@@ -19,6 +21,7 @@ TINY: dict[str, Any] = {
     "features.positions": 0,
     "features.patches": 0.0,
     "match.stride": 4,
+    "match.mode": "soft",
     "match.radius": 0,
     "refinement.width": 4,
     "refinement.levels": 2,
@@ -90,14 +93,14 @@ def test_a_reference_has_no_positions_in_its_padding(size: tuple[int, int]) -> N
     encoded = reference(network, height=size[0], width=size[1])
     cells = (-(-size[0] // 4), -(-size[1] // 4))
     assert tuple(encoded.embedded.coarse.shape) == (1, 8, *cells)
-    assert tuple(encoded.ab.shape) == (1, 2, *cells)
+    assert tuple(encoded.values.shape) == (1, 2, *cells)
     torch.testing.assert_close(encoded.embedded.coarse.norm(dim=1), torch.ones(1, *cells))
 
 
 def test_a_references_chroma_is_averaged_down() -> None:
     ab = torch.rand(1, 2, 40, 56) * 100
     encoded = tiny_network().encode_reference(frames(), ab)
-    torch.testing.assert_close(encoded.ab, ab.reshape(1, 2, 10, 4, 14, 4).mean(dim=(3, 5)))
+    torch.testing.assert_close(encoded.values, ab.reshape(1, 2, 10, 4, 14, 4).mean(dim=(3, 5)))
 
 
 def test_a_batch_is_its_frames_one_by_one() -> None:
@@ -143,7 +146,7 @@ def _stacked(references: list[Reference]) -> Reference:
 
     coarse = torch.cat([r.embedded.coarse for r in references])
     embedded = Embedded(coarse, together([r.embedded.fine for r in references]))
-    return Reference(embedded, torch.cat([r.ab for r in references]), together([r.fine_ab for r in references]))
+    return Reference(embedded, torch.cat([r.values for r in references]), together([r.fine_values for r in references]))
 
 
 @pytest.mark.parametrize(
@@ -175,6 +178,63 @@ def test_hard_correspondence_passes_no_gradient_to_the_embedding_by_its_warp() -
     sum(out.square().mean() for out in outputs).backward()
     assert all(p.grad is None or not p.grad.any() for p in network.embedding.parameters())
     assert any(p.grad is not None and p.grad.any() for p in network.refinement.parameters())
+
+
+def test_a_hard_match_over_all_learns_by_its_own_soft_color_map() -> None:
+    network = tiny_network({**FINE, "match.mode": "hard"})
+    l_star = frames()
+    args = l_star, reference(network), reference(network, seed=2), torch.tensor([0.5]), expert_maps(network, l_star)
+    assert network.color(*args).coarse_map is None
+    found = network.color(*args, coarse=True).coarse_map
+    assert found is not None
+    assert found.shape == (1, 2, 40, 56)
+    found.square().mean().backward()  # type: ignore[no-untyped-call]
+    for part in (network.encoder, network.embedding, network.position):
+        assert part is not None
+        assert all(p.grad is not None and p.grad.any() for p in part.parameters())
+
+
+def test_what_was_found_lighter_than_the_frame_weighs_less() -> None:
+    """Halfway between a reference like the frame and one that is 30 lighter, whose features are the same."""
+    network = tiny_network({"fusion.form": "confidence", "fusion.doubt": 0.5, "refinement.similarity": False})
+    l_star = frames(height=48, width=64) * 0.6
+    colors = torch.zeros(1, 2, 48, 64)
+    like, lighter = network.encode_reference(l_star, colors + 20.0), network.encode_reference(l_star, colors - 20.0)
+    lighter.values[:, 2] += 30.0
+    assert like.values.shape == (1, 3, 12, 16)
+    with torch.no_grad():
+        found = network.color(l_star, like, lighter, torch.tensor([0.5]), expert_maps(network, l_star)).color_map
+    torch.testing.assert_close(found, torch.full_like(found, 20.0), rtol=0, atol=0.1)
+
+
+def test_the_difference_of_luminance_is_an_input_and_a_frozen_encoder_is_vgg16() -> None:
+    """The frame's own picture as its reference, matched hard: no difference anywhere; another picture: some."""
+    small = {**NO_EXPERTS, "features.encoder": "vgg16", "features.width": 0, "match.mode": "hard", "refinement.luminance": True}
+    network = tiny_network(small)
+    assert isinstance(network.encoder, Vgg16)
+    seen: list[Tensor] = []
+    network.refinement.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    l_star = frames(height=48, width=64)
+    own = network.encode_reference(l_star, torch.zeros(1, 2, 48, 64))
+    with torch.no_grad():
+        network(l_star, own, reference(network, height=48, width=64), torch.tensor([0.5]))
+    first, second = seen[0][:, -2], seen[0][:, -1]
+    torch.testing.assert_close(first, torch.zeros_like(first), rtol=0, atol=1e-5)
+    assert second.abs().mean() > 0.01
+
+
+def test_a_guided_color_map_follows_luminance_where_a_bilinear_one_does_not() -> None:
+    """Chroma that is a function of luminance, matched with itself: luminance brings back what the small map has not."""
+    draw = torch.Generator().manual_seed(4)
+    l_star = 50 + 20 * F.interpolate(torch.randn(1, 1, 16, 24, generator=draw), (48, 72), mode="bilinear")
+    ab = torch.cat((l_star - 50.0, 50.0 - l_star), dim=1)
+    errors = []
+    for way in ("bilinear", "guided"):
+        network = tiny_network({**NO_EXPERTS, "match.mode": "hard", "fusion.enlarged": way})
+        with torch.no_grad():
+            found = network.color(l_star, network.encode_reference(l_star, ab), None, torch.zeros(1)).color_map
+        errors.append(float((found - ab).abs().mean()))
+    assert errors[1] < 0.7 * errors[0]
 
 
 def test_equal_seeds_make_equal_networks_and_outputs() -> None:
@@ -376,8 +436,8 @@ def test_a_fine_reference_has_no_positions_in_its_padding(size: tuple[int, int])
     encoded = reference(tiny_network(FINE), height=size[0], width=size[1])
     assert encoded.embedded.coarse.shape[-2:] == (-(-size[0] // 8), -(-size[1] // 8))
     assert encoded.embedded.fine is not None
-    assert encoded.fine_ab is not None
-    assert encoded.embedded.fine.shape[-2:] == encoded.fine_ab.shape[-2:] == (-(-size[0] // 4), -(-size[1] // 4))
+    assert encoded.fine_values is not None
+    assert encoded.embedded.fine.shape[-2:] == encoded.fine_values.shape[-2:] == (-(-size[0] // 4), -(-size[1] // 4))
 
 
 def test_the_color_map_is_what_the_refinement_begins_with() -> None:

@@ -97,3 +97,16 @@ def test_gradients_reach_query_key_values_and_where() -> None:
     query, key, values, where = inputs
     match_locally(query, key, values, where, radius=1, temperature=0.1).values.square().sum().backward()  # type: ignore[no-untyped-call]
     assert all(x.grad is not None and torch.isfinite(x.grad).all() and x.grad.any() for x in inputs)
+
+
+@pytest.mark.parametrize(("count", "height", "width", "radius"), [(1, 8, 8, 2), (3, 13, 21, 2), (2, 5, 30, 1), (1, 9, 9, 3)])
+def test_without_a_gradient_it_is_the_same_within_rounding(count: int, height: int, width: int, radius: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, key = (F.normalize(torch.randn(count, 20, height, width, generator=generator), dim=1) for _ in range(2))
+    values = 30.0 * torch.randn(count, 2, height, width, generator=generator)
+    where = positions_of(query) + 0.1 * torch.randn(count, 2, height, width, generator=generator)
+    wanted = match_locally(query.requires_grad_(), key, values, where, radius=radius, temperature=0.1)
+    with torch.no_grad():
+        found = match_locally(query, key, values, where, radius=radius, temperature=0.1)
+    torch.testing.assert_close(found.values, wanted.values.detach(), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(found.similarity, wanted.similarity.detach(), rtol=1e-5, atol=1e-6)

@@ -154,6 +154,16 @@ def rgb_to_rgb(l_star: Tensor, ab: Tensor) -> Tensor:
     return torch.from_numpy(lab2rgb(lab)).movedim(-1, 1).to(ab.dtype)
 
 
+def test_the_match_over_all_is_judged_by_its_own_colors() -> None:
+    batch = Batch()
+    weights = Weights(perceptual=0, contextual=0, temporal=0, coarse=3.0)
+    terms = batch.terms(weights, coarse=batch.fused)
+    torch.testing.assert_close(terms["coarse"], 3.0 * (batch.fused - batch.truth).abs().mean())
+    assert set(terms) == {*batch.terms(), "coarse"}
+    with pytest.raises(UsageError, match="the coarse term has weight 3 and no color map"):
+        batch.terms(weights)
+
+
 def test_the_critic_judges_the_full_size_and_gets_no_gradient() -> None:
     batch, critic = Batch(), Mean().double()
     ab = batch.scales[2].requires_grad_()

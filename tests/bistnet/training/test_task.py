@@ -31,13 +31,21 @@ def batch_of(task: BistnetTask, numbers: range) -> dict[str, torch.Tensor]:
 
 
 def test_losses_are_finite_and_reach_every_trained_parameter(open_task: Open) -> None:
-    _, task = open_task()
+    _, task = open_task({"losses.coarse": "1"})
     terms = task.losses(batch_of(task, range(4)))
-    assert set(terms) == {"edge", "hem", "content", "match"}
+    assert set(terms) == {"edge", "hem", "content", "coarse", "match"}
     torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
     without = [name for name, p in task.network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
     assert without == []
     assert all(torch.isfinite(p.grad).all() for p in task.network.parameters() if p.grad is not None)
+
+
+def test_a_frozen_match_is_left_alone(open_task: Open) -> None:
+    _, task = open_task({"frozen": "true"})
+    trained = {name.split(".")[0] for name, parameter in task.network.named_parameters() if parameter.requires_grad}
+    assert trained == {"refinement"}
+    torch.stack(list(task.losses(batch_of(task, range(2))).values())).sum().backward()  # type: ignore[no-untyped-call]
+    assert all(parameter.grad is None for parameter in task.network.embedding.parameters())
 
 
 def test_a_batch_split_in_two_has_the_mean_of_the_halves(open_task: Open) -> None:

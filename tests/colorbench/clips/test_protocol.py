@@ -67,7 +67,7 @@ def test_a_file_may_start_from_a_preset(tmp_path: Path) -> None:
         ("max_frame = 40\n", "did you mean 'max_frames'"),
         ('max_frames = "many"\n', "max_frames = 'many'"),
         ('fit = "squash"\n', "'stretch', 'cover', 'native'"),
-        ('fit = "stretch"\nwidth = 0\nheight = 3\n', "at least 1"),
+        ('fit = "stretch"\nwidth = 0\nheight = 3\n', "from 1 to"),
         ("width = 384\n", "both sides"),
         ('exemplars = "every:0"\n', "every:K"),
         ("skip_first = -1\n", "0 or more"),

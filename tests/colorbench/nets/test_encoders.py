@@ -1,7 +1,8 @@
-"""VGG19 against its table, its weights from three layouts, and what no encoder takes."""
+"""VGG19 and VGG16 against their table, its weights from three layouts, and what no encoder takes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 
 from colorbench.compat import ensure_torchvision
 from colorbench.errors import UsageError, WeightsError
-from colorbench.nets.encoders import BGR_MEAN, CompactEncoder, Vgg19
+from colorbench.nets.encoders import BGR_MEAN, RGB_DEVIATION, RGB_MEAN, CompactEncoder, Vgg16, Vgg19
+from colorbench.nets.vgg16_weights import load_vgg16
 from colorbench.nets.vgg19_weights import load_vgg19, torchvision_names
 
 WIDTHS = [64, 64, "pool", 128, 128, "pool", 256, 256, 256, 256, "pool", 512, 512, 512, 512, "pool", 512, 512, 512, 512]
@@ -37,9 +39,14 @@ def picture() -> Tensor:
     return torch.rand(2, 3, 48, 64, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.fixture(scope="module", params=["compact", "vgg19"])
-def encoder(request: pytest.FixtureRequest) -> Vgg19 | CompactEncoder:
-    return CompactEncoder(8) if request.param == "compact" else Vgg19()
+@pytest.fixture(scope="module", params=["compact", "vgg16", "vgg19"])
+def encoder(request: pytest.FixtureRequest) -> Vgg16 | Vgg19 | CompactEncoder:
+    makers: dict[str, Callable[[], Vgg16 | Vgg19 | CompactEncoder]] = {
+        "compact": lambda: CompactEncoder(8),
+        "vgg16": Vgg16,
+        "vgg19": Vgg19,
+    }
+    return makers[request.param]()
 
 
 def stack(state: dict[str, Tensor], x: Tensor) -> list[Tensor]:
@@ -171,3 +178,29 @@ def test_pickled_objects_are_refused(tmp_path: Path) -> None:
 def test_pictures_of_another_shape_are_refused(encoder: nn.Module, shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="a picture of shape"):
         encoder(torch.rand(shape))
+
+
+def test_vgg16_has_torchvision_s_names_and_levels(tmp_path: Path, picture: Tensor) -> None:
+    ensure_torchvision()
+    from torchvision.models import vgg16
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        theirs = vgg16(weights=None).features
+    save_file({f"features.{key}": value for key, value in theirs.state_dict().items()}, tmp_path / "vgg16.safetensors")
+    network = load_vgg16(tmp_path / "vgg16.safetensors")
+    assert sum(parameter.numel() for parameter in network.parameters()) == 14_714_688
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    with torch.no_grad():
+        x = (picture - torch.tensor(RGB_MEAN).view(1, 3, 1, 1)) / torch.tensor(RGB_DEVIATION).view(1, 3, 1, 1)
+        for level, (start, stop) in zip(network(picture), ((0, 9), (9, 16), (16, 23), (23, 30)), strict=True):
+            x = theirs[start:stop](x)
+            torch.testing.assert_close(level, x, rtol=0.0, atol=1e-6)
+
+
+def test_a_file_without_one_of_vgg16_s_convolutions_is_refused(tmp_path: Path) -> None:
+    state = Vgg16().state_dict()
+    del state["features.28.bias"]
+    save_file(state, tmp_path / "vgg16.safetensors")
+    with pytest.raises(WeightsError, match=r"1 missing: features\.28\.bias"):
+        load_vgg16(tmp_path / "vgg16.safetensors")

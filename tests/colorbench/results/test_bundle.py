@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,8 @@ import pytest
 from colorbench.errors import StoreError, UsageError
 from colorbench.results.bundle import MANIFEST, Bundle, verify_bundle, write_bundle
 from colorbench.results.reading import Results, read_results
-from colorbench.results.summary import clip_scores, summarize, table
+from colorbench.results.summary import clip_scores, frame_scores, summarize, table
+from colorbench.runs.store import digest
 
 ROOT = Path(__file__).resolve().parents[3]
 STORE = ROOT / "tests" / "reports" / "store"
@@ -27,7 +30,9 @@ Content = dict[str, bytes]
 
 
 def tables(results: Results) -> dict[str, str]:
-    return {"table.csv": table(summarize(results)).to_csv(), "clips.csv": clip_scores(results).to_csv(index=False)}
+    return {"table.csv": table(summarize(results)).to_csv(), "clips.csv": clip_scores(results).to_csv(index=False)} | {
+        "frames.csv": frame_scores(results).to_csv(index=False)
+    }
 
 
 @pytest.fixture
@@ -70,6 +75,16 @@ def edit_json(content: Content, name: str, edit: Callable[[Any], object]) -> Non
     content[name] = json.dumps(value).encode()
 
 
+def edit_record(content: Content, edit: Callable[[Any], object]) -> None:
+    """Changes a record and makes its checksum anew."""
+
+    def apply(value: Any) -> None:
+        edit(value["record"])
+        value["checksum"] = digest(value["record"])
+
+    edit_json(content, unit(content), apply)
+
+
 def found(seen: Bundle) -> list[str]:
     return [mismatch.file for mismatch in seen.mismatches]
 
@@ -107,7 +122,8 @@ def test_units_of_other_code_and_other_files_stay_out(run: Path, tmp_path: Path)
 def test_provenance_from_outside_the_run_stays_out(run: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.json").write_text('{"mine": 1}')
     path = next((run / "units" / "dog").glob("gray-*.json"))
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"provenance": "../../secret"}))
+    record = json.loads(path.read_text())["record"] | {"provenance": "../../secret"}
+    path.write_text(json.dumps({"checksum": digest(record), "record": record}))
     with zipfile.ZipFile(write_bundle(run, tmp_path / "a.zip", tables=tables).path) as archive:
         assert not any("secret" in name for name in archive.namelist())
 
@@ -145,22 +161,99 @@ def raise_psnr_of_frames(record: dict[str, Any]) -> None:
 
 
 def test_a_changed_score_breaks_its_hash(change: Callable[..., Bundle]) -> None:
-    seen = change(lambda content: edit_json(content, unit(content), raise_psnr), hashed=False)
+    seen = change(lambda content: edit_record(content, raise_psnr), hashed=False)
     assert seen.mismatches[0].file.startswith("units/dog/bistnet-")
     assert seen.mismatches[0].wanted.startswith("SHA-256 ")
     assert any(mismatch.file.startswith("tables/table.csv, line ") for mismatch in seen.mismatches)
 
 
 def test_a_changed_score_with_its_hash_is_not_the_mean_of_its_frames(change: Callable[..., Bundle]) -> None:
-    seen = change(lambda content: edit_json(content, unit(content), raise_psnr), hashed=True)
+    seen = change(lambda content: edit_record(content, raise_psnr), hashed=True)
     assert seen.mismatches[0].file == "bistnet on dog: psnr"
     assert "the mean of its frames" in seen.mismatches[0].wanted
 
 
 def test_changed_frames_with_their_mean_and_hash_do_not_give_the_tables(change: Callable[..., Bundle]) -> None:
-    seen = change(lambda content: edit_json(content, unit(content), raise_psnr_of_frames), hashed=True)
+    seen = change(lambda content: edit_record(content, raise_psnr_of_frames), hashed=True)
     assert all(name.startswith("tables/") for name in found(seen))
-    assert {name.split(",")[0] for name in found(seen)} == {"tables/clips.csv", "tables/table.csv"}
+    assert {name.split(",")[0] for name in found(seen)} == {"tables/clips.csv", "tables/frames.csv", "tables/table.csv"}
+
+
+def test_a_changed_record_breaks_its_checksum(change: Callable[..., Bundle]) -> None:
+    seen = change(
+        lambda content: edit_json(content, unit(content), lambda value: value["record"].update(seconds=0.1)), hashed=True
+    )
+    assert any("does not fit its checksum" in mismatch.found for mismatch in seen.mismatches)
+
+
+@pytest.mark.parametrize("of", ["paper", "licence", "summary"])
+def test_a_fact_of_a_method_changed_in_run_json_is_found(change: Callable[..., Bundle], of: str) -> None:
+    def edit(content: Content) -> None:
+        edit_json(content, "run.json", lambda run: run["contents"]["methods"]["bistnet"].update({of: "mine"}))
+
+    assert "run.json" in found(change(edit, hashed=True))
+
+
+def test_the_summary_of_a_protocol_changed_in_run_json_is_found(change: Callable[..., Bundle]) -> None:
+    def edit(content: Content) -> None:
+        edit_json(content, "run.json", lambda run: run["identity"]["protocol"].update(summary="otherwise"))
+
+    assert "run.json" in found(change(edit, hashed=True))
+
+
+def test_changed_provenance_is_found_after_its_hash_was_made_anew(change: Callable[..., Bundle]) -> None:
+    def edit(content: Content) -> None:
+        name = next(name for name in content if name.startswith("provenance/"))
+        edit_json(content, name, lambda facts: facts.update(commit="another"))
+
+    seen = change(edit, hashed=True)
+    assert {name.split("/")[0] for name in found(seen)} == {"provenance"}
+
+
+def test_provenance_of_another_seed_is_found(change: Callable[..., Bundle]) -> None:
+    def edit(content: Content) -> None:
+        name = next(name for name in content if name.startswith("provenance/"))
+        facts = json.loads(content[name]) | {"seed": 7}
+        other = digest(facts)[:16]
+        content[f"provenance/{other}.json"] = json.dumps(facts).encode()
+        edit_record(content, lambda record: record.update(provenance=other))
+
+    assert any(mismatch.found == "7" for mismatch in change(edit, hashed=True).mismatches)
+
+
+@pytest.mark.parametrize("decimals", [10_000_000, -1, 10**4000])
+def test_digits_beyond_what_a_number_has_are_refused_at_once(change: Callable[..., Bundle], decimals: int) -> None:
+    def edit(content: Content) -> None:
+        edit_json(content, "run.json", lambda run: run["contents"]["metrics"]["psnr"]["card"].update(decimals=decimals))
+
+    seen = change(edit, hashed=True)
+    assert any("decimals" in mismatch.found for mismatch in seen.mismatches)
+
+
+def test_a_million_frames_with_as_many_exemplars_are_seen_through_in_time(change: Callable[..., Bundle]) -> None:
+    def edit(record: dict[str, Any]) -> None:
+        many = list(range(200_000))
+        record.update(exemplars=many, scored=many, frame_count=200_000)
+
+    start = time.monotonic()
+    assert change(lambda content: edit_record(content, edit), hashed=True).mismatches
+    assert time.monotonic() - start < 60
+
+
+def test_what_unpacks_to_more_than_the_archive_is_no_bundle(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("run.json", b" " * (64 << 20))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(StoreError, match="is no bundle"):
+        verify_bundle(path, tables=tables)
+
+
+def test_a_fifo_and_a_folder_in_a_bundles_place_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", tmp_path):
+        with pytest.raises(UsageError, match="can't read"):
+            verify_bundle(path, tables=tables)
 
 
 def test_a_missing_unit_is_named(change: Callable[..., Bundle]) -> None:
@@ -172,7 +265,7 @@ def test_a_missing_unit_is_named(change: Callable[..., Bundle]) -> None:
 def test_a_unit_that_is_missing_from_the_manifest_too_does_not_give_the_tables(change: Callable[..., Bundle]) -> None:
     seen = change(lambda content: content.pop(unit(content)), hashed=True)
     assert not seen.complete
-    assert {name.split(",")[0] for name in found(seen)} == {"tables/clips.csv", "tables/table.csv"}
+    assert {name.split(",")[0] for name in found(seen)} == {"tables/clips.csv", "tables/frames.csv", "tables/table.csv"}
 
 
 def test_a_changed_table_is_named_with_its_line(change: Callable[..., Bundle]) -> None:
@@ -216,7 +309,7 @@ def test_junk_does_not_fit_and_does_no_harm(change: Callable[..., Bundle], junk:
     assert seen.mismatches
 
 
-@pytest.mark.parametrize("junk", [b"", b"[]", b'{"format": 1}', b'{"format": 1, "made_with": {}, "files": {"run.json": 3}}'])
+@pytest.mark.parametrize("junk", [b"", b"[]", b'{"format": 2}', b'{"format": 2, "made_with": {}, "files": {"run.json": 3}}'])
 def test_a_broken_manifest_is_an_error(change: Callable[..., Bundle], junk: bytes) -> None:
     with pytest.raises(StoreError, match="manifest"):
         change(lambda content: content.update({MANIFEST: junk}), hashed=False)
@@ -224,7 +317,7 @@ def test_a_broken_manifest_is_an_error(change: Callable[..., Bundle], junk: byte
 
 def test_a_newer_bundle_asks_for_a_newer_colorbench(change: Callable[..., Bundle]) -> None:
     with pytest.raises(UsageError, match="format 2"):
-        change(lambda content: edit_json(content, MANIFEST, lambda manifest: manifest.update(format=2)), hashed=False)
+        change(lambda content: edit_json(content, MANIFEST, lambda manifest: manifest.update(format=99)), hashed=False)
 
 
 def test_other_versions_are_said(change: Callable[..., Bundle]) -> None:

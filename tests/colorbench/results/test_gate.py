@@ -406,6 +406,11 @@ def test_an_incomplete_run_is_no_baseline() -> None:
         "{}",
         '{"format": 2}',
         '{"format": 1, "signatures": {}, "tolerances": {}, "clips": {}, "methods": {}, "provenance": []}',
+        "null",
+        "NaN",
+        "[" * 100_000,
+        '{"format": ' + "9" * 5000 + "}",
+        '{"format": 1, "signatures": [], "tolerances": {}, "clips": {}, "methods": {}, "provenance": []}',
     ],
 )
 def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str) -> None:
@@ -413,3 +418,35 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(UndecidedError, match="can't read the baseline") as caught:
         read_baseline(tmp_path / "baseline.json")
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda loaded: loaded["tolerances"]["psnr"].update(mean=math.nan), "NaN is no JSON number"),
+        (lambda loaded: loaded["tolerances"]["psnr"].update(mean="nan"), "tolerances.psnr.mean = 'nan'"),
+        (lambda loaded: loaded["tolerances"]["psnr"].update(clip=-1), "psnr is no tolerance"),
+        (lambda loaded: loaded["methods"]["ours"]["scores"]["psnr"].update(clip0=10**400), "methods.ours.scores.psnr.clip0"),
+        (lambda loaded: loaded["methods"].update(ours=None), "methods.ours = None"),
+        (lambda loaded: loaded.update(more=1), "unknown key"),
+        (lambda loaded: loaded.pop("clips"), "no clips"),
+    ],
+)
+def test_a_value_of_the_wrong_form_in_a_baseline_is_named(tmp_path: Path, change: Callable[[Any], object], named: str) -> None:
+    path = tmp_path / "baseline.json"
+    write_baseline(make_baseline(run(), {}), path)
+    loaded = json.loads(path.read_text())
+    change(loaded)
+    path.write_text(json.dumps(loaded))
+    with pytest.raises(UndecidedError, match="can't read the baseline") as caught:
+        read_baseline(path)
+    assert named in caught.value.wrong
+
+
+@pytest.mark.parametrize(
+    "put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to(path)]
+)
+def test_what_is_no_file_in_a_baselines_place_is_refused_at_once(tmp_path: Path, put: Callable[[Path], object]) -> None:
+    put(tmp_path / "baseline.json")
+    with pytest.raises(UndecidedError, match="can't read the baseline"):
+        read_baseline(tmp_path / "baseline.json")

@@ -156,7 +156,16 @@ def test_a_failed_unit_is_read_as_failed(run: Callable[..., Result], tmp_path: P
         ("{", "not valid JSON"),
         ('{"format": 1, "identity": {}, "contents": {"methods": ["a"]}}', "give the run's command again"),
         ('{"format": 99}', "use a newer colorbench"),
-        ('{"format": 2, "identity": {}, "contents": {}}', "not complete"),
+        ('{"format": 2, "identity": {}, "contents": {}}', "give the run's command again"),
+        ('{"format": 3, "identity": {}, "contents": {}}', "no protocol"),
+        ('{"format": 3, "identity": [], "contents": {}}', "identity = []"),
+        ('{"format": 3, "identity": {}, "contents": {"methods": {"a": null}}}', "contents.methods.a = None"),
+        ('{"format": true}', "format True"),
+        ("null", "holds None"),
+        ("[]", "holds []"),
+        ("NaN", "NaN is no JSON number"),
+        ("[" * 100_000, "nested too deep"),
+        ('{"format": ' + "9" * 5000 + "}", "not valid JSON"),
     ],
 )
 def test_what_is_no_run_folder_of_now_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
@@ -171,6 +180,6 @@ def test_what_is_no_run_folder_of_now_is_refused(tmp_path: Path, text: str | Non
 def test_run_json_is_read_as_it_is_written(run: Callable[..., Result], tmp_path: Path) -> None:
     plan = run().outcome.plan
     stored = json.loads((tmp_path / "run/run.json").read_text())
-    assert stored["format"] == 2
+    assert stored["format"] == 3
     assert stored["contents"]["clips"]["clip2"]["digest"] == plan.clip_digests[0]
     assert stored["contents"]["methods"]["gray"]["identity"] == plan.methods[0].identity

@@ -94,7 +94,12 @@ def test_two_runs_compare_by_a_finite_difference(score: Callable[..., Result]) -
 
 def test_shipped_methods_do_not_fail_on_white_and_black_frames(root: Path, tmp_path: Path) -> None:
     result = colorbench.run(
-        ["exemplar-hold", "flow", "gray"], dataset="folder", data_root=root, protocol="full", metrics=["psnr"], out=tmp_path / "run"
+        ["exemplar-hold", "flow", "gray"],
+        dataset="folder",
+        data_root=root,
+        protocol="full",
+        metrics=["psnr"],
+        out=tmp_path / "run",
     )
     assert [record.error for record in result.outcome.failures] == []
     assert result.complete

@@ -515,7 +515,7 @@ def test_units_that_other_settings_made_are_counted_in_the_plan(
 ) -> None:
     register("plain", plain)
     register("plain-too", plain)
-    run(["plain", "plain-too"], clips="one")
+    run(["plain", "plain-too"], clips=["one"])
     monkeypatch.setattr("colorbench.runs.planned_method.source_digest", lambda *_: "other code")
     diary = Diary()
     assert run(["plain"], progress=diary).complete

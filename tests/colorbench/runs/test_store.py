@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from colorbench.errors import StoreError
-from colorbench.runs.store import Store, UnitRecord, digest, safe_name, to_json
+from colorbench.runs.store import DamagedError, Store, UnitRecord, digest, load_provenance, load_unit, safe_name, to_json
 from colorbench.types import Score
 
 RECORD = UnitRecord(
@@ -49,12 +50,107 @@ def test_what_was_never_stored_is_none(tmp_path: Path) -> None:
     assert load(Store(tmp_path / "run")) is None
 
 
-def test_a_file_cut_short_counts_as_missing(tmp_path: Path) -> None:
+def change(fields: dict[str, Any], **values: Any) -> str:
+    """A record's file with other values, and its checksum made anew."""
+    record = {**fields["record"], **values}
+    return json.dumps({"checksum": digest(record), "record": record})
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda text: text[:50], "not valid JSON"),
+        (lambda text: text.replace("30.12", "99.12"), "does not fit its checksum"),
+        (lambda text: change(json.loads(text), clip="cat"), "it is of 'flow' on 'cat'"),
+        (lambda text: change(json.loads(text), key="k2"), "under the key 'k2'"),
+        (lambda text: change(json.loads(text), label="gray"), "it is of 'gray' on 'dog'"),
+        (lambda text: change(json.loads(text), frame_count="many"), "frame_count = 'many'"),
+        (lambda text: change(json.loads(text), extra=1), "unknown key"),
+        (lambda text: change(json.loads(text), scores=None), "scores = None"),
+        (lambda text: change(json.loads(text), seconds=10**400), "seconds = "),
+        (lambda _: "null", "holds None"),
+        (lambda _: "[]", "holds []"),
+        (lambda _: "{}", "does not fit its checksum"),
+        (lambda _: '{"checksum": "x", "record": NaN}', "NaN is no JSON number"),
+        (lambda _: "[" * 100_000, "nested too deep"),
+    ],
+)
+def test_a_record_that_is_not_what_was_written_is_said_set_aside_and_missing(
+    tmp_path: Path, edit: Callable[[str], str], reason: str
+) -> None:
     store = Store(tmp_path / "run")
     store.save(RECORD)
     path = next((tmp_path / "run/units").glob("*/*.json"))
-    path.write_text(path.read_text()[:50])
+    path.write_text(edit(path.read_text()))
+    with pytest.raises(DamagedError, match="is damaged") as caught:
+        load_unit(store.folder, clip="dog", label="flow", key="k1")
+    assert reason in caught.value.wrong
+    with pytest.warns(UserWarning, match="set aside as flow-k1.json.damaged"):
+        assert load(store) is None
+    assert not path.exists()
+    assert path.with_name("flow-k1.json.damaged").exists()
     assert load(store) is None
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("put", [fifo, Path.mkdir, loop])
+def test_what_is_no_file_in_a_records_place_is_set_aside(tmp_path: Path, put: Callable[[Path], None]) -> None:
+    store = Store(tmp_path / "run")
+    store.save(RECORD)
+    path = next((tmp_path / "run/units").glob("*/*.json"))
+    for _ in range(2):
+        path.unlink()
+        put(path)
+        with pytest.warns(UserWarning, match="is damaged"):
+            assert load(store) is None
+        store.save(RECORD)
+        assert load(store) == RECORD
+
+
+def test_a_record_from_before_checksums_is_none_and_replaced(tmp_path: Path) -> None:
+    store = Store(tmp_path / "run")
+    store.save(RECORD)
+    path = next((tmp_path / "run/units").glob("*/*.json"))
+    path.write_text(json.dumps(json.loads(path.read_text())["record"]))
+    assert load(store) is None
+    store.save(RECORD)
+    assert load(store) == RECORD
+
+
+def test_provenance_is_read_only_where_its_name_is_its_hash(tmp_path: Path) -> None:
+    store = Store(tmp_path / "run")
+    name = store.save_provenance({"commit": "a"})
+    assert load_provenance(store.folder, name) == {"commit": "a"}
+    (tmp_path / "secret.json").write_text('{"mine": 1}')
+    for elsewhere in (str(tmp_path / "secret"), "../../secret", "../secret"):
+        with pytest.raises(StoreError, match="provenance"):
+            load_provenance(store.folder, elsewhere)
+    (store.folder / f"provenance/{name}.json").write_text('{"commit": "b"}')
+    with pytest.raises(StoreError, match="not as it was written"):
+        load_provenance(store.folder, name)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", '{"format": 3, "identity": 1}', "[" * 100_000, '{"format": NaN}'])
+def test_a_run_json_of_the_wrong_form_is_one_error_that_names_it(tmp_path: Path, text: str) -> None:
+    store = Store(tmp_path / "run")
+    (tmp_path / "run/run.json").write_text(text)
+    with pytest.raises(StoreError, match=r"run\.json") as caught:
+        store.declare({"seed": 0}, {"methods": {}})
+    assert "remove it and give the run's command again" in caught.value.remedy
+
+
+def test_a_fifo_in_the_place_of_run_json_is_refused_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "run")
+    os.mkfifo(tmp_path / "run/run.json")
+    with pytest.raises(StoreError, match="a FIFO, not a file"):
+        store.declare({"seed": 0}, {"methods": {}})
 
 
 def test_files_are_strict_json(tmp_path: Path) -> None:
@@ -65,7 +161,7 @@ def test_files_are_strict_json(tmp_path: Path) -> None:
         raise AssertionError(constant)
 
     path = next((tmp_path / "run/units").glob("*/*.json"))
-    assert json.loads(path.read_text(), parse_constant=refuse)["scores"][0]["value"] == "inf"
+    assert json.loads(path.read_text(), parse_constant=refuse)["record"]["scores"][0]["value"] == "inf"
 
 
 def test_names_of_clips_and_labels_can_be_anything(tmp_path: Path) -> None:
@@ -171,6 +267,26 @@ def test_a_digest_depends_on_every_value(change: Callable[[dict[str, int]], dict
 
 def test_infinity_is_text_in_json() -> None:
     assert to_json([math.inf, -math.inf]) == '["inf", "-inf"]'
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a|b", "a_b", "a:b", "a/b"),
+        ("flow:single", "flow_single"),
+        ("..", "_..", ".", "_", "", ".hidden", "_hidden"),
+        ("x" * 300, "x" * 301, "x" * 40),
+        ("film.mkv", "film_mkv"),
+        (safe_name("a|b"), "a|b"),
+    ],
+)
+def test_two_names_never_become_one(names: tuple[str, ...]) -> None:
+    assert len({safe_name(name) for name in names}) == len(names)
+
+
+def test_ordinary_names_stay_as_they_are() -> None:
+    for name in ("bistnet", "drift-chicane", "ein Hund ü", "clip-20231201", "日本"):
+        assert safe_name(name) == name
 
 
 def test_safe_names_stay_in_their_folder() -> None:

@@ -34,7 +34,9 @@ def test_what_the_merge_yields_is_kept_whatever_the_color(level: float, ab: tupl
     assert error_of(*merged(level, ab, rounding)) < LUMINANCE_TOLERANCE
 
 
-@pytest.mark.parametrize(("level", "ab"), [(100.0, (2.0, 12.0)), (0.0, (40.0, 30.0)), (97.0, (40.0, -40.0)), (3.0, (50.0, -60.0))])
+@pytest.mark.parametrize(
+    ("level", "ab"), [(100.0, (2.0, 12.0)), (0.0, (40.0, 30.0)), (97.0, (40.0, -40.0)), (3.0, (50.0, -60.0))]
+)
 def test_white_and_black_frames_are_moved_by_the_gamut_alone(level: float, ab: tuple[float, float]) -> None:
     gray, rgb = merged(level, ab)
     assert np.median(np.abs(luminance(rgb) - gray)) > LUMINANCE_TOLERANCE
@@ -78,7 +80,11 @@ def test_differences_come_in_the_order_of_pixels() -> None:
     rgb = np.array([[[0, 0, 0], [10, 10, 10], [0, 60, 90], [255, 255, 255]]], np.uint8)
     colored = luminance(rgb)
     gray = np.array([[0.0, 50.0, 1.0, 90.0]], np.float32)
-    assert unexplained_differences(gray, colored, rgb).tolist() == [0.0, abs(float(colored[0, 1]) - 50.0), float(colored[0, 3]) - 90.0]
+    assert unexplained_differences(gray, colored, rgb).tolist() == [
+        0.0,
+        abs(float(colored[0, 1]) - 50.0),
+        float(colored[0, 3]) - 90.0,
+    ]
 
 
 def test_the_refusal_names_clip_frame_and_error() -> None:

@@ -115,6 +115,14 @@ def test_spans_are_uniform_from_the_least_to_the_whole_clip_and_frames_inside() 
     assert drawn_moments(4, settings, rng) == (4, (1, 2))
 
 
+def test_a_long_film_is_seen_as_the_protocol_cuts_it() -> None:
+    settings = TripletSettings(least_span=8, longest_span=20)
+    lengths = {
+        drawn_moments(min(300, settings.longest_span), settings, np.random.default_rng(seed)).length for seed in range(200)
+    }
+    assert (min(lengths), max(lengths)) == (8, 20)
+
+
 def test_consecutive_frames_follow_one_another() -> None:
     settings = replace(CLIPS, least_span=9, frames=3, consecutive=True)
     rng = np.random.default_rng(0)

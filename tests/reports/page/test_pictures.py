@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage.color import rgb2lab
 
-from colorbench.frames.opening import read_image, write_video
+from colorbench.frames.opening import read_image
 from colorbench.results.reading import Results, read_results
 from colorbench.runs.store import frames_path
 from colorbench.types import RgbFrame
@@ -148,14 +148,13 @@ def test_without_the_source_the_methods_are_left(results: Results, tmp_path: Pat
     assert len(list(tmp_path.rglob("*.webp"))) == 3 * len(pictures.frames)
 
 
-def test_a_damaged_frame_leaves_no_pictures_of_its_clip(results: Results, tmp_path: Path) -> None:
+def test_a_method_with_a_damaged_frame_is_not_shown_and_that_is_said(results: Results, tmp_path: Path) -> None:
     clip = colored(results)
     broken = frames_path(results.folder, label=results.methods[2].label, clip=clip, video=False) / "00008.png"
     broken.write_bytes(broken.read_bytes()[:60])
     pictures = written(results, clip, tmp_path / "page")
-    assert pictures.tracks == ()
-    assert "00008.png" in pictures.note
-    assert not list((tmp_path / "page").rglob("*.webp"))
+    assert [track.row for track in pictures.tracks] == [TRUTH_ROW, None, 0, 1]
+    assert "00008.png is not as it was saved" in pictures.note
 
 
 def test_without_saved_frames_the_note_names_the_flag(results: Results, tmp_path: Path) -> None:
@@ -166,13 +165,12 @@ def test_without_saved_frames_the_note_names_the_flag(results: Results, tmp_path
     assert not (tmp_path / "page").exists()
 
 
-def test_a_saved_film_is_as_good_as_pictures(results: Results, tmp_path: Path) -> None:
+def test_a_saved_film_is_as_good_as_pictures(
+    results: Results, tmp_path: Path, save_as_video: Callable[..., list[RgbFrame]]
+) -> None:
     clip, label = colored(results), results.methods[1].label
     before = written(results, clip, tmp_path / "before")
-    folder = frames_path(results.folder, label=label, clip=clip, video=False)
-    frames = [read_image(path) for path in sorted(folder.iterdir())]
-    shutil.rmtree(folder)
-    write_video(frames_path(results.folder, label=label, clip=clip, video=True), iter(frames), fps=Fraction(25))
+    save_as_video(results, label, clip)
     after = written(results, clip, tmp_path / "after")
     assert after == before
     for path in (tmp_path / "before").rglob("*.webp"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import pytest
 from skimage.color import rgb2lab
 
 from colorbench.errors import FramesError, StoreError, UnknownNameError
-from colorbench.frames.opening import open_frames, read_image, write_video
+from colorbench.frames.opening import open_frames, read_image, write_png, write_video
 from colorbench.results.reading import read_results
-from colorbench.runs.store import frames_path
-from reports.pictures.clip_frames import open_clip, saved_labels
+from colorbench.runs.saved_frames import note_path, remove
+from colorbench.runs.store import digest, frames_path
+from colorbench.types import RgbFrame
+from reports.pictures.clip_frames import open_clip, saved_labels, why_unsaved
 
 
 @pytest.fixture
@@ -61,13 +64,10 @@ def test_a_gray_film_has_no_truth_and_keeps_its_frame_rate(framed: Path) -> None
         assert "truth" not in {panel.role for panel in clip.panels}
 
 
-def test_frames_saved_as_video_are_read_too(run: Path) -> None:
+def test_frames_saved_as_video_are_read_too(run: Path, save_as_video: Callable[..., list[RgbFrame]]) -> None:
     results = read_results(run)
     name = clip_of(run)
-    folder = frames_path(run, label="gray", clip=name, video=False)
-    frames = [read_image(path) for path in sorted(folder.iterdir())]
-    write_video(frames_path(run, label="gray", clip=name, video=True), frames, fps=Fraction(25))
-    shutil.rmtree(folder)
+    frames = save_as_video(results, "gray", name)
     with open_clip(results, name) as clip:
         panel = next(panel for panel in clip.panels if panel.title == "gray")
         assert np.array_equal(panel.read(5), frames[5])
@@ -83,7 +83,8 @@ def test_methods_without_saved_frames_are_left_out(run: Path) -> None:
 
 def test_frames_of_a_failed_unit_are_not_shown(run: Path) -> None:
     path = next((run / "units" / "film").glob("gray-*.json"))
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "failed"}))
+    record = json.loads(path.read_text())["record"] | {"status": "failed"}
+    path.write_text(json.dumps({"checksum": digest(record), "record": record}))
     assert "gray" not in saved_labels(read_results(run), "film")
 
 
@@ -113,7 +114,36 @@ def test_a_source_that_was_changed_is_refused(run: Path, tmp_path: Path) -> None
         pass
 
 
-def test_saved_frames_of_another_number_are_refused(run: Path) -> None:
-    (frames_path(run, label="gray", clip="film", video=False) / "00008.png").unlink()
-    with pytest.raises(FramesError, match="holds 8 frames of 48x32"), open_clip(read_results(run), "film"):
-        pass
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def repaint(path: Path) -> None:
+    write_png(path, np.zeros((32, 48, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"), [(Path.unlink, "lacks"), (empty, "not as it was saved"), (repaint, "not as it was saved")]
+)
+def test_saved_frames_that_are_not_as_they_were_are_left_out_with_the_reason(
+    run: Path, harm: Callable[[Path], object], why: str
+) -> None:
+    harm(frames_path(run, label="gray", clip="film", video=False) / "00008.png")
+    results = read_results(run)
+    assert "gray" not in saved_labels(results, "film")
+    assert why in why_unsaved(results, "gray", "film")
+    assert "00008.png" in why_unsaved(results, "gray", "film")
+
+
+def test_frames_of_another_method_under_the_same_label_are_left_out_with_the_reason(run: Path) -> None:
+    results = read_results(run)
+    other = next(label for label in results.methods if label.label != "gray").label
+    theirs = frames_path(run, label=other, clip="film", video=False)
+    ours = frames_path(run, label="gray", clip="film", video=False)
+    remove(ours)
+    shutil.copytree(theirs, ours)
+    shutil.copy(note_path(theirs), note_path(ours))
+    assert "gray" not in saved_labels(results, "film")
+    assert "frames of another unit" in why_unsaved(results, "gray", "film")
+    note_path(ours).unlink()
+    assert "does not say whose" in why_unsaved(results, "gray", "film")

@@ -25,7 +25,7 @@ from reports.tables.latex import COLUMN_POINTS, latex
 from reports.tables.markdown import markdown
 from reports.tables.published import load_published
 from reports.tables.run_table import FORMATS, table_texts
-from reports.tables.terminal_table import terminal_table
+from reports.tables.terminal_table import print_grid
 
 MakeRow = Callable[..., Row]
 MakeSummary = Callable[..., Summary]
@@ -101,10 +101,9 @@ def test_html_sorts_by_unrounded_values_and_sets_groups_apart(make_summary: Make
 
 
 def printed(grid: Grid) -> str:
-    console = Console(width=250)
-    with console.capture() as capture:
-        console.print(terminal_table(grid))
-    return capture.get()
+    console = Console(file=io.StringIO(), force_terminal=False)
+    print_grid(grid, console)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
 def test_the_terminal_shows_the_same_figures(make_summary: MakeSummary) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from colorbench.config import make_spec
-from colorbench.errors import DatasetError, MethodError, MetricError
+from colorbench.errors import MethodError, MetricError
 from colorbench.runs.engines import node
 from colorbench.runs.engines.node import check_same, make_on_node
 from colorbench.runs.plan import Plan, make_plan
@@ -52,13 +52,15 @@ def test_a_node_makes_a_unit_and_stores_nothing(plan: Plan, tmp_path: Path) -> N
 
 def test_a_node_with_other_code_weights_or_frames_makes_no_unit(plan: Plan) -> None:
     (unit,) = plan.units()
-    check_same(plan, unit, node="n1")
-    with pytest.raises(MethodError, match="'gray' is another method at node n1"):
-        check_same(plan, replace(unit, method=replace(unit.method, identity="other")), node="n1")
-    with pytest.raises(MetricError, match="'psnr' is another metric at node n1"):
-        check_same(replace(plan, metrics=(replace(plan.metrics[0], identity="other"),)), unit, node="n1")
-    with pytest.raises(DatasetError, match="other frames at node n1"):
-        check_same(plan, replace(unit, clip_digest="other"), node="n1")
+    check_same(plan, unit)
+    with pytest.raises(MethodError, match="'gray' is not the method that was planned"):
+        check_same(plan, replace(unit, method=replace(unit.method, identity="other")))
+    with pytest.raises(MetricError, match="'psnr' is not the metric that was planned"):
+        check_same(replace(plan, metrics=(replace(plan.metrics[0], identity="other"),)), unit)
+    elsewhere = replace(plan, clip_states=("of another machine",))
+    made, name = make_on_node("a run", elsewhere, replace(unit, clip_digest="other"), ".")
+    assert "is not what it was when the run began" in made.record.error
+    assert f"node: {name}" in made.record.error
 
 
 def test_a_clip_that_the_node_lacks_is_a_failure_that_names_both(plan: Plan, tmp_path: Path) -> None:
