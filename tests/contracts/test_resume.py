@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from colorbench.color import luminance, merge_luminance
@@ -37,6 +38,15 @@ class Pan:
 
     def merge(self, index: int, ab: NDArray[np.float32]) -> RgbFrame:
         return merge_luminance(self.luminance(index), ab)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks lose time to more on frames this small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", ["flow", "bistnet", "bistnet-tracked"])
