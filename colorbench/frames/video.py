@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from colorbench.errors import FramesError
 from colorbench.files.regular import open_regular
+from colorbench.frames.rescaling import Rescaler
+from colorbench.frames.siting import stream_siting
 from colorbench.frames.truncation import video_shortfall
 from colorbench.frames.yuv import frame_to_rgb
 from colorbench.types import RgbFrame
@@ -69,13 +71,12 @@ class VideoSource:
     """
 
     def __init__(self, path: Path) -> None:
-        from av.video.reformatter import VideoReformatter
-
         self.path = path
-        self._reformatter = VideoReformatter()
+        self._rescaler = Rescaler()
         self._next = 0
         self._index = _read_index(path)
         self._container, self._stream = _open(path)
+        self._siting = stream_siting(path, self._stream)
         self.fps: Fraction | None = self._stream.average_rate or self._stream.guessed_rate
         first = self._start()
         self.height, self.width = self._rgb(0, first).shape[:2]
@@ -111,7 +112,7 @@ class VideoSource:
         return (self.read(index) for index in range(self.n_frames)[start:stop])
 
     def _rgb(self, index: int, frame: VideoFrame) -> RgbFrame:
-        return frame_to_rgb(frame, reformatter=self._reformatter, name=f"{self.path}: frame {index}")
+        return frame_to_rgb(frame, rescaler=self._rescaler, siting=self._siting, name=f"{self.path}: frame {index}")
 
     def _start(self) -> VideoFrame:
         """To the first frame that decodes; a recording that was cut from a longer one may begin with frames that can't."""

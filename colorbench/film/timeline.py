@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorbench.errors import FramesError
+from colorbench.frames.orientation import orientation_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -31,6 +33,8 @@ class Timeline:
     """How long the last frame is shown."""
     fps: Fraction
     """On average."""
+    origin: Fraction = Fraction(0)
+    """The moment, in seconds of the source's clock, at which a copy begins: when the first of its pictures and sounds is due."""
 
     @property
     def seconds(self) -> float:
@@ -40,6 +44,20 @@ class Timeline:
         """Seconds from the beginning to frame ``number``; to the end where that is their count."""
         time = self.times[number] if number < len(self.times) else self.times[-1] + self.last
         return float((time - self.times[0]) * self.time_base)
+
+    def excerpt(self, chosen: Sequence[tuple[int, int]]) -> Timeline:
+        """Of the frames from ``first`` to ``stop`` - 1 of each pair alone: they follow each other without a gap, from 0 on.
+
+        >>> even_timeline(9, Fraction(25)).excerpt([(2, 4), (7, 9)]).times
+        (0, 1, 2, 3)
+        """
+        ends = (*self.times[1:], self.times[-1] + self.last)
+        times, at, last = [], 0, self.last
+        for index in (index for first, stop in chosen for index in range(first, stop)):
+            times.append(at)
+            last = ends[index] - self.times[index]
+            at += last
+        return replace(self, times=tuple(times), last=last, origin=Fraction(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +98,7 @@ def read_timeline(path: Path, n_frames: int) -> Timeline:
         fps = stream.average_rate or stream.guessed_rate or _DEFAULT_FPS
         nominal = fps if fps <= _MOST_FPS else _DEFAULT_FPS
         base = stream.time_base
+        origin = _origin(container)
         shown = [
             (packet.pts, packet.duration or 0)
             for packet in container.demux(stream)
@@ -88,9 +107,10 @@ def read_timeline(path: Path, n_frames: int) -> Timeline:
     shown = sorted(shown)[-n_frames:]
     times = [time for time, _ in shown]
     if base is None or len(times) != n_frames or any(a >= b for a, b in pairwise(times)):
-        return even_timeline(n_frames, nominal, start=times[0] * base if times and base else Fraction(0))
+        start = times[0] * base if times and base else Fraction(0)
+        return replace(even_timeline(n_frames, nominal, start=start), origin=min(origin, start))
     last = shown[-1][1] or (times[-1] - times[-2] if n_frames > 1 else round(1 / (fps * base)))
-    return Timeline(tuple(times), base, max(1, last), fps)
+    return Timeline(tuple(times), base, max(1, last), fps, min(origin, times[0] * base))
 
 
 def read_look(path: Path) -> Look:
@@ -107,7 +127,7 @@ def read_look(path: Path) -> Look:
         primaries = frame.color_primaries if _is_given(frame.color_primaries) else matrix
         transfer = frame.color_trc if _is_given(frame.color_trc) else min(matrix, _BT601)
         aspect = stream.sample_aspect_ratio
-        if aspect and frame.rotation % 180:
+        if aspect and orientation_of(frame, name=str(path)).transposed:
             aspect = 1 / aspect
     return Look(matrix, primaries, transfer, aspect or None)
 
@@ -128,6 +148,13 @@ def read_timecode(path: Path) -> str | None:
 def look_of_pictures(height: int) -> Look:
     """Pictures are sRGB."""
     return Look(_BT709 if height >= _HD_LINES else _BT601, _BT709, _SRGB_TRANSFER)
+
+
+def _origin(container: InputContainer) -> Fraction:
+    """When the first picture or sound is due, in seconds. What comes before it, a codec needs to begin and nobody hears."""
+    streams = (*container.streams.video, *container.streams.audio)
+    known = [stream.start_time * stream.time_base for stream in streams if stream.start_time is not None and stream.time_base]
+    return min(known, default=Fraction(0))
 
 
 def _is_given(code: int) -> bool:

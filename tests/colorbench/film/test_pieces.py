@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from av.audio.stream import AudioStream
 
-from bistnet.film.pieces import check_sound, join_pieces, write_piece
-from bistnet.film.timeline import Look, Timeline, even_timeline, look_of_pictures, read_look, read_timeline
 from colorbench.errors import FramesError, StoreError
+from colorbench.film.pieces import join_pieces, write_piece
+from colorbench.film.properties import check_sound
+from colorbench.film.timeline import Look, Timeline, even_timeline, look_of_pictures, read_look, read_timeline
 from colorbench.frames.opening import open_frames
 from colorbench.types import RgbFrame
 

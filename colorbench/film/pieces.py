@@ -7,35 +7,34 @@ copied packet by packet. docs/design/inference.md says why.
 from __future__ import annotations
 
 import heapq
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from bistnet.film.encoding import Encoding
-from bistnet.film.timeline import Look, Timeline
 from colorbench.errors import FramesError
 from colorbench.files.atomic import replacing_file
+from colorbench.film.encoding import Encoding
+from colorbench.film.matroska import write_pixel_aspect
+from colorbench.film.properties import FORMATS, kept_tracks, moved_chapters
+from colorbench.film.timeline import Look, Timeline
+from colorbench.frames.rescaling import Rescaler, Samples
+from colorbench.frames.siting import LEFT
+from colorbench.frames.yuv import subsampled
 
 if TYPE_CHECKING:
     import numpy as np
     from av import Packet, VideoFrame
-    from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
-    from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
     _Levels = NDArray[np.uint8] | NDArray[np.uint16]
     _Timed = tuple[float, Packet[VideoStream] | Packet[Stream]]
 
-FILM_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
-
-_FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-_LIMITED, _FULL = 1, 2
-_SWSCALE = {1: 1, 5: 5, 6: 5}
+_LIMITED = 1
 
 
 def write_piece(
@@ -43,7 +42,7 @@ def write_piece(
 ) -> None:
     """Codes consecutive frames as a file of their own, whole or not at all; one frame in memory at a time.
 
-    BT.601 or BT.709 as ``look`` says, limited range, tagged.
+    BT.601 or BT.709 as ``look`` says, limited range, tagged; chroma at the left.
 
     Args:
         path: the piece; its suffix is not looked at.
@@ -58,16 +57,14 @@ def write_piece(
     """
     import av
     import av.error
-    from av.video.reformatter import VideoReformatter
 
-    reformatter, encoding = VideoReformatter(), encoding or Encoding()
+    rescaler, encoding = Rescaler(), encoding or Encoding()
     with replacing_file(path) as temporary:
         try:
             with av.open(str(temporary), "w", format=encoding.piece_format) as container:
-                stream = None
+                stream, rate = None, timeline.fps.limit_denominator(1001)
                 for index, rgb in enumerate(frames):
                     if stream is None:
-                        rate = timeline.fps.limit_denominator(1001)
                         stream = cast("VideoStream", container.add_stream(encoding.encoder, rate=rate, options=encoding.options))
                         stream.height, stream.width = rgb.shape[:2]
                         stream.pix_fmt = encoding.samples(stream.height, stream.width)
@@ -75,8 +72,11 @@ def write_piece(
                         stream.color_primaries, stream.color_trc = look.primaries, look.transfer
                         if look.pixel_aspect:
                             stream.codec_context.sample_aspect_ratio = look.pixel_aspect
-                    frame = _to_yuv(rgb, str(stream.pix_fmt), look, reformatter)
-                    frame.pts = index
+                    frame = _to_yuv(rgb, str(stream.pix_fmt), look, rescaler)
+                    frame.pts, frame.time_base = index, 1 / rate
+                    # ProRes writes what its frames say.
+                    frame.color_range, frame.colorspace = _LIMITED, look.matrix
+                    frame.color_primaries, frame.color_trc = look.primaries, look.transfer
                     container.mux(stream.encode(frame))
                 if stream is not None:
                     container.mux(stream.encode())
@@ -98,6 +98,7 @@ def join_pieces(
     sound: Path | None,
     tags: Mapping[str, str],
     timecode: str | None = None,
+    aspect: Fraction | None = None,
 ) -> None:
     """Pieces to one film with the source's times and sound, whole or not at all.
 
@@ -105,9 +106,10 @@ def join_pieces(
         path: ends in one of FILM_SUFFIXES.
         pieces: of :func:`write_piece`, in order; together they have a frame for each time.
         timeline: when each frame is shown.
-        sound: the file whose sound tracks are copied; None for none.
+        sound: the file whose sound, subtitles and chapters are copied; None for none.
         tags: of the file as a whole, such as "comment".
         timecode: of the first frame, "01:00:00:00"; a track of its own in .mp4 and .mov, a tag in .mkv.
+        aspect: width of a pixel by its height; None: nothing is said of it.
 
     Raises:
         FramesError: pieces that don't fit together.
@@ -120,11 +122,13 @@ def join_pieces(
         inputs = [stack.enter_context(av.open(str(pieces[0])))]
         source = stack.enter_context(av.open(str(sound))) if sound is not None else None
         try:
-            with av.open(str(temporary), "w", format=_FORMATS[path.suffix.lower()]) as out:
+            with av.open(str(temporary), "w", format=FORMATS[path.suffix.lower()]) as out:
                 out.metadata.update(tags)
                 template = inputs[0].streams.video[0]
                 video = out.add_stream_from_template(template)
                 video.time_base = timeline.time_base
+                if aspect is not None:
+                    video.codec_context.sample_aspect_ratio = aspect
                 if template.codec_context.name == "hevc" and path.suffix.lower() != ".mkv":
                     # Apple's players show no other.
                     video.codec_context.codec_tag = "hvc1"
@@ -132,57 +136,34 @@ def join_pieces(
                     # Its track counts frames, so that it needs their rate, which not every codec hands on.
                     video.codec_context.framerate = timeline.fps.limit_denominator(1001)
                     video.metadata["timecode"] = timecode
-                tracks = [_add_sound(out, track) for track in source.streams.audio] if source is not None else []
                 packets: list[Iterator[_Timed]] = [_picture_packets(pieces, timeline, video)]
-                if source is not None and tracks:
-                    packets.append(_sound_packets(source, tracks))
+                if source is not None:
+                    tracks = {track.index: _add_track(out, track) for track in kept_tracks(source, path)}
+                    if tracks:
+                        packets.append(_other_packets(source, tracks, timeline.origin))
+                    out.set_chapters(moved_chapters(source, timeline.origin))
                 for _, packet in heapq.merge(*packets, key=lambda timed: timed[0]):
                     out.mux(packet)
         except av.error.FFmpegError as error:
             raise OSError(error.errno, error.strerror) from error
+        if aspect is not None and path.suffix.lower() == ".mkv":
+            write_pixel_aspect(temporary, aspect)
 
 
-def check_sound(path: Path, sound: Path) -> None:
-    """Refuses an output that can't hold the source's sound, before any work is done.
-
-    Raises:
-        FramesError: naming the codec and a kind of file that can.
-    """
+def _to_yuv(rgb: _Levels, pix_fmt: str, look: Look, rescaler: Rescaler) -> VideoFrame:
+    """Chroma lies at the left, which is what H.264, HEVC and all our codecs mean where a stream is silent."""
     import av
-    import av.error
 
-    with av.open(str(sound)) as source:
-        tracks = source.streams.audio
-        try:
-            with av.open(io.BytesIO(), "w", format=_FORMATS[path.suffix.lower()]) as out:
-                for track in tracks:
-                    out.add_stream_from_template(track)
-                if tracks:
-                    out.start_encoding()
-        except (ValueError, av.error.FFmpegError) as error:
-            raise FramesError(
-                f"{path.name} can't hold the source's sound ({', '.join(track.codec_context.name for track in tracks)})",
-                wanted="a kind of file that holds it as it is",
-                remedy="give the output the suffix .mkv, or convert the source's sound first",
-            ) from error
-
-
-def _to_yuv(rgb: _Levels, pix_fmt: str, look: Look, reformatter: VideoReformatter) -> VideoFrame:
-    import av
-    from av.video.reformatter import Interpolation
-
-    return reformatter.reformat(
-        av.VideoFrame.from_ndarray(rgb, format="rgb24" if rgb.itemsize == 1 else "rgb48le"),
-        format=pix_fmt,
-        src_color_range=_FULL,
-        dst_colorspace=_SWSCALE[look.matrix],
-        dst_color_range=_LIMITED,
-        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.BITEXACT,
+    given = "rgb24" if rgb.itemsize == 1 else "rgb48le"
+    return rescaler.convert(
+        av.VideoFrame.from_ndarray(rgb, format=given),
+        Samples(given, full=True),
+        Samples(pix_fmt, full=False, matrix=look.matrix, siting=subsampled(LEFT, pix_fmt)),
     )
 
 
-def _add_sound(out: OutputContainer, track: AudioStream) -> AudioStream:
-    added = out.add_stream_from_template(track)
+def _add_track(out: OutputContainer, track: Stream) -> Stream:
+    added: Stream = out.add_stream_from_template(track)
     added.metadata.update(track.metadata)
     return added
 
@@ -194,6 +175,7 @@ def _picture_packets(
     import av
 
     number, extradata = 0, None
+    start = round(timeline.origin / timeline.time_base)
     for path in pieces:
         with av.open(str(path)) as container:
             track = container.streams.video[0]
@@ -208,7 +190,7 @@ def _picture_packets(
                 if packet.size:
                     if number == len(timeline.times):
                         break
-                    yield _timed(packet, number, timeline, stream)
+                    yield _timed(packet, number, timeline, stream, start)
                     number += 1
     if number != len(timeline.times):
         raise FramesError(
@@ -219,24 +201,28 @@ def _picture_packets(
 
 
 def _timed(
-    packet: Packet[VideoStream], number: int, timeline: Timeline, stream: VideoStream
+    packet: Packet[VideoStream], number: int, timeline: Timeline, stream: VideoStream, start: int
 ) -> tuple[float, Packet[VideoStream]]:
     times = timeline.times
     packet.time_base = timeline.time_base
-    packet.pts = packet.dts = times[number]
+    packet.pts = packet.dts = times[number] - start
     packet.duration = times[number + 1] - times[number] if number + 1 < len(times) else timeline.last
     packet.stream = stream
-    return float(times[number] * timeline.time_base), packet
+    return float(packet.pts * timeline.time_base), packet
 
 
-def _sound_packets(source: InputContainer, tracks: Sequence[AudioStream]) -> Iterator[tuple[float, Packet[Stream]]]:
-    by_index = {track.index: added for track, added in zip(source.streams.audio, tracks, strict=True)}
+def _other_packets(
+    source: InputContainer, tracks: Mapping[int, Stream], origin: Fraction
+) -> Iterator[tuple[float, Packet[Stream]]]:
+    """The packets of the tracks that are copied, by their index in the source; times counted from the film's origin."""
     latest = 0.0
-    for packet in source.demux(*source.streams.audio):
+    for packet in source.demux(*(source.streams[index] for index in tracks)):
         if not packet.size:
             continue
-        if packet.dts is None:
-            packet.dts = packet.pts
-        packet.stream = by_index[packet.stream_index]
+        start = round(origin / packet.time_base) if packet.time_base else 0
+        if packet.pts is not None:
+            packet.pts -= start
+        packet.dts = packet.pts if packet.dts is None else packet.dts - start
+        packet.stream = tracks[packet.stream_index]
         latest = float(packet.dts * packet.time_base) if packet.dts is not None and packet.time_base else latest
         yield latest, packet

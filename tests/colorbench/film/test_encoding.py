@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bistnet.film.encoding import CODECS, PIX_FMTS, Encoding
-from bistnet.film.pieces import join_pieces, write_piece
-from bistnet.film.timeline import even_timeline, look_of_pictures, read_look, read_timecode, read_timeline
 from colorbench.errors import ColorbenchError, UnknownNameError, UsageError
+from colorbench.film.encoding import CODECS, PIX_FMTS, Encoding
+from colorbench.film.pieces import join_pieces, write_piece
+from colorbench.film.timeline import even_timeline, look_of_pictures, read_look, read_timecode, read_timeline
 from colorbench.frames.opening import open_frames
 
 LOOK = look_of_pictures(48)

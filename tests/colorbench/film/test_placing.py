@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from bistnet.film.placing import Rule, match, parse_at, place_at, place_by_name, place_known
-from colorbench.clips.likeness import ALIKE
+from colorbench.clips.likeness import ALIKE, describe
 from colorbench.color import luminance
 from colorbench.errors import ColorbenchError, FramesError, UsageError
+from colorbench.film.placing import Place, Rule, check_at, check_counts, check_rule, named_frames, parse_at, place
 from colorbench.frames.opening import open_frames, picture_files, read_image
 from colorbench.types import RgbFrame
 
@@ -26,11 +26,18 @@ def shots(count: int, *, height: int = 72, width: int = 96) -> list[RgbFrame]:
     return [cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC) for frame in small]
 
 
+def places(
+    names: list[str], *, rule: Rule = "auto", frames: list[RgbFrame], pictures: list[RgbFrame] | None = None
+) -> tuple[Place, ...]:
+    frame_names = NAMES[: len(frames)]
+    check_counts(names, len(frames))
+    check_rule(names, frame_names, rule)
+    film, stills = ([describe(luminance(rgb)) for rgb in group] for group in (frames, (pictures or frames)[: len(names)]))
+    return place(names, frame_names, np.stack(film) @ np.stack(stills).T, at=None, rule=rule, least=ALIKE)
+
+
 def placed(names: list[str], *, rule: Rule = "auto", frames: list[RgbFrame], pictures: list[RgbFrame] | None = None) -> list[int]:
-    places = place_known(names, NAMES[: len(frames)], rule=rule)
-    if places is None:
-        places = match((pictures or frames)[: len(names)], names, map(luminance, frames))
-    return [found.index for found in places]
+    return [found.index for found in places(names, rule=rule, frames=frames, pictures=pictures)]
 
 
 @pytest.mark.parametrize(
@@ -38,27 +45,46 @@ def placed(names: list[str], *, rule: Rule = "auto", frames: list[RgbFrame], pic
     [("00003", 3), ("ref_00003", 3), ("frame3", 3), ("3", 3), ("00003_out", 3), ("shot2_7", 7), ("wall", None), ("00042", None)],
 )
 def test_a_name_means_the_frame_of_that_stem_or_last_number(name: str, index: int | None) -> None:
-    (found,) = place_by_name([name], NAMES)
-    assert (found.index if found else None) == index
+    assert named_frames([name], NAMES) == (index,)
 
 
 def test_names_of_frames_need_not_be_their_numbers() -> None:
-    found = place_by_name(["b", "scene_0020"], ["a", "b", "scan-0010", "scan-0020"])
-    assert [at.index if at else None for at in found] == [1, 3]
+    assert named_frames(["b", "scene_0020"], ["a", "b", "scan-0010", "scan-0020"]) == (1, 3)
 
 
 def test_a_number_that_two_frames_share_means_neither() -> None:
-    assert place_by_name(["x_7"], ["a_7", "b_7"]) == (None,)
+    assert named_frames(["x_7"], ["a_7", "b_7"]) == (None,)
 
 
-def test_named_references_are_placed_where_their_names_say() -> None:
-    found = place_known(["00002", "00000"], NAMES, rule="auto")
-    assert found is not None
-    assert [at.index for at in found] == [2, 0]
+def test_a_name_is_believed_where_the_picture_looks_like_that_frame() -> None:
+    frames = shots(8)
+    found = places(["00002", "00000"], frames=frames, pictures=[frames[2], frames[0]])
+    assert [(at.index, at.rule, at.named) for at in found] == [(2, "name", None), (0, "name", None)]
 
 
-def test_references_go_where_at_says() -> None:
-    assert [at.index for at in place_at(["a", "b"], parse_at("9, 0"), 10)] == [9, 0]
+@pytest.mark.parametrize("name", ["shot2", "take_2", "00002"])
+def test_a_number_in_the_name_of_a_picture_of_another_frame_is_not_believed(name: str) -> None:
+    frames = shots(8)
+    (found,) = places([name], frames=frames, pictures=[frames[6]])
+    assert (found.index, found.rule, found.named) == (6, "match", 2)
+    assert found.likeness == pytest.approx(1.0, abs=0.01)
+
+
+def test_stills_that_are_numbered_by_their_shots_find_their_frames() -> None:
+    frames = shots(9)
+    assert placed(["shot1", "shot2", "shot3"], frames=frames, pictures=[frames[4], frames[7], frames[1]]) == [4, 7, 1]
+
+
+def test_a_name_that_is_a_frame_s_own_stands_where_the_picture_was_changed_beyond_likeness() -> None:
+    frames = shots(8)
+    assert placed(["00005"], frames=frames, pictures=[shots(40)[35]]) == [5]
+    with pytest.raises(FramesError, match="looks like no frame"):
+        placed(["shot5"], frames=frames, pictures=[shots(40)[35]])
+
+
+def test_a_mix_of_names_that_mean_frames_and_names_that_do_not_is_placed_one_by_one() -> None:
+    frames = shots(6)
+    assert placed(["00001", "wall"], frames=frames, pictures=[frames[1], frames[4]]) == [1, 4]
 
 
 @pytest.mark.parametrize("text", ["", "1,", "-1", "1;2", "one", "1.5", "²"])
@@ -78,20 +104,14 @@ def test_at_that_is_no_list_of_frames_is_refused(text: str) -> None:
     ],
 )
 def test_at_that_can_not_be_is_refused_in_three_parts(indices: tuple[int, ...], n_frames: int, message: str) -> None:
+    def check() -> None:
+        check_counts(["a", "b"], n_frames)
+        check_at(["a", "b"], indices, n_frames)
+
     with pytest.raises(UsageError, match=message) as caught:
-        place_at(["a", "b"], indices, n_frames)
+        check()
     assert caught.value.wanted
     assert caught.value.remedy
-
-
-def test_no_reference_is_refused() -> None:
-    with pytest.raises(UsageError, match="no reference picture"):
-        placed([], frames=shots(3))
-
-
-def test_a_mix_of_names_that_mean_frames_and_names_that_do_not_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"'wall'(.|\n)*--place match"):
-        placed(["00001", "wall"], frames=shots(4))
 
 
 def test_by_name_alone_unknown_names_are_refused() -> None:
@@ -101,7 +121,7 @@ def test_by_name_alone_unknown_names_are_refused() -> None:
 
 def test_two_names_of_one_frame_are_refused() -> None:
     with pytest.raises(UsageError, match="both at frame 3"):
-        placed(["00003", "ref_3"], frames=shots(5))
+        placed(["00003", "ref_3"], frames=shots(5), pictures=[shots(5)[3], shots(5)[3]])
 
 
 def test_a_picture_is_found_at_the_frame_that_it_shows() -> None:
@@ -129,11 +149,11 @@ def test_a_picture_of_something_else_is_refused_with_its_likeness() -> None:
 def test_two_pictures_of_one_frame_are_refused() -> None:
     frames = shots(4)
     with pytest.raises(UsageError, match="'one' and 'two' are both at frame 1"):
-        match([frames[1], frames[1]], ["one", "two"], map(luminance, frames))
+        placed(["one", "two"], frames=frames, pictures=[frames[1], frames[1]])
 
 
 def test_every_message_has_three_parts() -> None:
-    for names, rule in (([], "auto"), (["a"] * 9, "auto"), (["wall"], "name")):
+    for names, rule in ((["a"] * 9, "auto"), (["wall"], "name")):
         with pytest.raises(ColorbenchError) as caught:
             placed(names, rule=rule, frames=shots(3))  # type: ignore[arg-type]
         assert caught.value.wanted
@@ -146,9 +166,12 @@ def test_hand_colored_stills_are_found_in_their_film(data_root: Path) -> None:
     folder = data_root / "legacy" / "a-bomb"
     source = open_frames(folder / "a-bomb_blast_effects_part.mp4")
     files = picture_files(folder / "references")
-    found = match(map(read_image, files), [file.stem for file in files], map(luminance, source.iterate()))
+    pictures = [read_image(file) for file in files]
+    film = np.stack([describe(luminance(rgb)) for rgb in source.iterate()])
+    likeness = film @ np.stack([describe(luminance(rgb)) for rgb in pictures]).T
+    found = place([file.stem for file in files], source.names, likeness, at=None, rule="auto", least=ALIKE)
     # Their names count from frame 869 of the whole film; the second is of a shot that stands still from 44 to 133.
     assert [at.index for at in found][2:] == [1063 - 869, 1220 - 869]
     assert abs(found[0].index - (874 - 869)) <= 1
     assert 44 <= found[1].index <= 133
-    assert all(at.likeness is not None and at.likeness > ALIKE for at in found)
+    assert all(at.likeness > ALIKE for at in found)
