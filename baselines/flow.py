@@ -32,10 +32,14 @@ class FlowCarrier:
         Raises:
             MethodError: there is no exemplar, or it shows no known frame of the clip.
         """
+        return self.resume(clip, exemplars, 0)
+
+    def resume(self, clip: GrayClip, exemplars: Sequence[Exemplar], start: int) -> Iterator[RgbFrame]:
+        """See ResumableColorizer."""
         from colorbench.flow.carrying import carry
         from colorbench.flow.filling import smoothed
 
-        for hints in carry(clip, exemplars[:1] if self._single else exemplars):
+        for hints in carry(clip, exemplars[:1] if self._single else exemplars, start=start):
             exact = hints.exact
             yield clip.merge(hints.index, smoothed(*hints.blended(), clip.luminance(hints.index)) if exact is None else exact)
 

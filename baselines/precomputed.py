@@ -126,21 +126,23 @@ class Results:
         return (f"{len(left)} of its results are named as no frame and left out: {some(left)}",) if left else ()
 
     def _path(self, name: str) -> Path:
-        known: dict[str, Path] = {}
-        names = (composed(name), safe_name(composed(name)))
-        for path in _results(self.folder):
-            # What a run saved has a note: its name may be a clip's name made safe, or that of another clip.
-            stem = composed(note.clip if (note := read_note(path)) else path.name if path.is_dir() else path.stem)
-            if stem in known and stem in names:
-                raise MethodError(
-                    f"clip {name!r} has results in both {known[stem]} and {path}",
-                    wanted="one folder or video a clip",
-                    remedy="move one of them elsewhere",
-                )
-            known[stem] = path
-        for stem in names:
-            if stem in known:
-                return known[stem]
+        # The very name first: a clip in NFC may have another in NFD beside it.
+        for form in (str, composed):
+            known: dict[str, Path] = {}
+            names = (form(name), safe_name(form(name)))
+            for path in _results(self.folder):
+                # What a run saved has a note: its name may be a clip's name made safe, or that of another clip.
+                stem = form(note.clip if (note := read_note(path)) else path.name if path.is_dir() else path.stem)
+                if stem in known and stem in names:
+                    raise MethodError(
+                        f"clip {name!r} has results in both {known[stem]} and {path}",
+                        wanted="one folder or video a clip",
+                        remedy="move one of them elsewhere",
+                    )
+                known[stem] = path
+            for stem in names:
+                if stem in known:
+                    return known[stem]
         near = difflib.get_close_matches(name, known, n=1)
         raise MethodError(
             f"no results for clip {name!r} in {self.folder}" + (f", did you mean {near[0]!r}?" if near else ""),

@@ -95,7 +95,7 @@ def _flow_identity(flow: FlowName) -> str:
         from colorbench.flow.optical_flow import RAFT_FILES
         from colorbench.weights.backbones import find_backbone
 
-        found = (find_backbone(name) for name in RAFT_FILES.values())
+        found = (find_backbone(name) for name in RAFT_FILES)
         return f"flow raft {next((file_digest(path) for path in found if isinstance(path, Path)), 'no weights')}"
     return f"flow {flow}"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from torch import nn
 
 from bistnet.network.settings import FeatureSettings
@@ -11,6 +9,7 @@ from bistnet.shipped import find_vgg16
 from colorbench.errors import WeightsError
 from colorbench.nets.encoders import Vgg16
 from colorbench.nets.vgg16_weights import load_vgg16
+from colorbench.weights.tensors import tensors_digest
 
 
 def is_fetched(features: FeatureSettings) -> bool:
@@ -36,8 +35,4 @@ def load_encoder(features: FeatureSettings) -> Vgg16:
 
 def identity(encoder: nn.Module) -> str:
     """SHA-256 of all its tensors, names and shapes included: one for the same weights, whatever file they were in."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(encoder.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().float().numpy().astype("<f4").tobytes())
-    return digest.hexdigest()
+    return tensors_digest({name: tensor.detach().cpu().float().numpy() for name, tensor in encoder.state_dict().items()})

@@ -148,8 +148,9 @@ def _read_header(path: Path) -> tuple[Card, int]:
         raise WeightsError(
             f"checkpoint {path}: {error.strerror}", wanted="a .safetensors file", remedy="check the path"
         ) from error
-    # A safetensors header may be of 128 + 256 n bytes, and its length then begins as a pickle does; its JSON begins at byte 8.
-    if start.startswith(_PICKLES) and not start.endswith(b"{"):
+    # A safetensors header may be of 128 + 256 n bytes, and its length then begins as a pickle does; its JSON begins at byte 8,
+    # and a file that ends before is no pickle of weights either.
+    if len(start) == 9 and start.startswith(_PICKLES) and not start.endswith(b"{"):
         _refuse_pickle(path)
     try:
         with safe_open(path, framework="pt") as file:

@@ -105,7 +105,12 @@ class Colorizer:
         self._dtype = _dtype(self.options.precision, self.device)
 
     def stream(
-        self, spans: Sequence[Span], *, luminance: Callable[[int], LStar], reference: Callable[[int], RgbFrame]
+        self,
+        spans: Sequence[Span],
+        *,
+        luminance: Callable[[int], LStar],
+        reference: Callable[[int], RgbFrame],
+        first: int = 0,
     ) -> Generator[Colored, None, None]:
         """Colors the frames of spans, in order.
 
@@ -113,6 +118,7 @@ class Colorizer:
             spans: of :func:`bistnet.network.fusion.spans`, some or all, whole or in pieces. Without a reference: gray.
             luminance: frame number to (H, W) float32 L* in [0, 100]; asked once a frame, in order.
             reference: a span's number of a reference to (H, W, 3) uint8 sRGB, of any size.
+            first: frames before it are left out; batches lie as if they were not, so that no bit of the others changes.
 
         Yields:
             One Colored a frame. At most one batch of frames and the two references of a span are in memory.
@@ -122,9 +128,11 @@ class Colorizer:
         """
         encoded: dict[int, Reference] = {}
         for span in spans:
+            if span.stop <= first:
+                continue
             used = self._references(span)
             encoded = {place: encoded[place] for place in used if place in encoded}
-            start = span.start
+            start = span.start + max(first - span.start, 0) // self.batch * self.batch
             while start < span.stop:
                 indices = range(start, min(start + self.batch, span.stop))
                 frames = [luminance(index) for index in indices]
@@ -133,12 +141,15 @@ class Colorizer:
                         encoded[place] = self._encode(reference(place), frames[0].shape)
                 start = indices.stop
                 if not used:
-                    yield from (Colored(index, self._uncolored(frame)) for index, frame in zip(indices, frames, strict=True))
+                    pairs = zip(indices, frames, strict=True)
+                    yield from (Colored(index, self._uncolored(frame)) for index, frame in pairs if index >= first)
                     continue
                 positions = [span.positions[index - span.start] for index in indices]
                 pair = encoded[used[0]], encoded[used[1]] if len(used) > 1 else None
                 small, ab = self._colored(frames, pair, positions)
                 for at, (index, frame) in enumerate(zip(indices, frames, strict=True)):
+                    if index < first:
+                        continue
                     yield Colored(index, self._enlarged(frame, small[at : at + 1], ab[at : at + 1]))
 
     def _references(self, span: Span) -> list[int]:

@@ -42,7 +42,7 @@ def load_trained(path: Path, *, preset: str | None = None) -> Loaded:
         raise WeightsError(
             f"checkpoint {path} was never trained, says its card",
             wanted="a trained one",
-            remedy="to try the plumbing, take random weights by their name: bistnet:untrained, or colorize --untrained",
+            remedy="to try the plumbing, take random weights by their name: bistnet:untrained",
         )
     experts = build_experts(network.settings.experts, trained=True)
     for expert in experts.experts if experts is not None else ():

@@ -1,7 +1,7 @@
 """BiSTNet for the harness. Importing this takes no torch.
 
-``bistnet`` colors between two or more exemplars, ``bistnet-single`` from the first alone. Their default is the variant ``vgg16``
-where VGG16's weights are on this machine, else ``compact``; a table's row says which. ``bistnet-own`` runs one's own
+``bistnet`` colors between two or more exemplars, ``bistnet-single`` from the first alone. The variant ``vgg16`` runs where it is
+named, until its refinement is trained and the tables that name ``bistnet`` are made with it. ``bistnet-own`` runs one's own
 weights. Nothing untrained can stand in a table without the word: random weights are the variant ``untrained``, which runs
 only when it is named and the setting ``untrained=yes`` is given, and is printed in the row.
 """
@@ -9,6 +9,7 @@ only when it is named and the setting ``untrained=yes`` is given, and is printed
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,7 @@ class Bistnet:
                     exemplars=exemplars,
                     trained_on=("davis", "bsds500", "gallery", "imagenet"),
                     weights="in the package, but VGG16's: colorbench weights fetch vgg16",
+                    by_default=False,
                     networks=(vgg16,),
                 ),
                 Variant(
@@ -165,7 +167,7 @@ class OwnBistnet:
         kind="exemplar",
         summary="BiSTNet with the weights that the setting checkpoint names",
         variants=(
-            Variant(name="double", summary="between exemplars", exemplars=(2, None), weights="given"),
+            Variant(name="double", summary="between exemplars", exemplars=(1, None), weights="given"),
             Variant(name="single", summary="from the first exemplar", exemplars=(1, 1), weights="given"),
         ),
         licence="MIT",
@@ -207,12 +209,17 @@ class HarnessColorizer:
         Raises:
             MethodError: no exemplar, or exemplars on one frame.
         """
+        return self.resume(clip, exemplars, 0)
+
+    def resume(self, clip: GrayClip, exemplars: Sequence[Exemplar], start: int) -> Iterator[RgbFrame]:
+        """See ResumableColorizer."""
         from bistnet.network.fusion import spans
 
         cut = spans(exemplar_frames(clip, exemplars), len(clip))
-        frames = self.core.stream(cut, luminance=clip.luminance, reference=lambda number: exemplars[number].rgb)
-        for frame in frames:
-            yield clip.merge(frame.number, frame.ab())
+        frames = self.core.stream(cut, luminance=clip.luminance, reference=lambda number: exemplars[number].rgb, first=start)
+        with closing(frames):
+            for frame in frames:
+                yield clip.merge(frame.number, frame.ab())
 
 
 def parse_options(settings: Mapping[str, str]) -> Options:
@@ -239,11 +246,11 @@ def exemplar_frames(clip: GrayClip, exemplars: Sequence[Exemplar]) -> list[int]:
     lost = [number for number, exemplar in enumerate(exemplars) if exemplar.index is None]
     found = [exemplar.index for exemplar in exemplars]
     if lost:
-        from bistnet.film.placing import match
+        from colorbench.clips.likeness import most_alike
 
         pictures, names = zip(*((exemplars[number].rgb, exemplars[number].name) for number in lost), strict=True)
-        for number, place in zip(lost, match(pictures, names, map(clip.luminance, range(len(clip)))), strict=True):
-            found[number] = place.index
+        for number, index in zip(lost, most_alike(pictures, names, map(clip.luminance, range(len(clip)))), strict=True):
+            found[number] = index
     return [index for index in found if index is not None]
 
 
@@ -265,7 +272,7 @@ METHODS = (
     Bistnet(
         "bistnet",
         "BiSTNet, colors matched and fused between exemplars",
-        exemplars=(2, None),
+        exemplars=(1, None),
         stems=("{}",),
         vgg16=NetworkFacts(name="BiSTNet", build="bistnet.loading:build_vgg16", parameters=15_550_077, entries=188),
         compact=NetworkFacts(name="BiSTNet", build="bistnet.loading:build_compact", parameters=1_606_477, entries=198),

@@ -81,5 +81,9 @@ class WeightsError(ColorbenchError):
     """A checkpoint that can't be read, or does not fit its network."""
 
 
+class ForeignError(ColorbenchError):
+    """Code that was dropped in or installed raised what it should not, or wanted to end the program."""
+
+
 class StoreError(ColorbenchError):
     """A run folder that can't be read or written."""

@@ -9,6 +9,7 @@ from typing import Any
 from colorbench.clips.protocol import PRESETS, metric_fields, protocol_fields, signature
 from colorbench.dataset import Dataset, candidate_roots
 from colorbench.errors import ColorbenchError
+from colorbench.foreign import contained
 from colorbench.registry import DATASETS, METHODS, METRICS, Registry
 
 Record = dict[str, Any]
@@ -77,5 +78,9 @@ def _list(registry: Registry[Any], describe: Callable[[Any], Record]) -> list[Re
         if entry.item is None:
             records.append({"name": entry.name, "module": entry.module, "error": entry.error})
         else:
-            records.append({"name": entry.name, "module": entry.module, "error": "", **describe(entry.item)})
+            try:
+                with contained(f"{registry.kind} {entry.name!r}"):
+                    records.append({"name": entry.name, "module": entry.module, "error": "", **describe(entry.item)})
+            except ColorbenchError as error:
+                records.append({"name": entry.name, "module": entry.module, "error": str(error).splitlines()[0]})
     return records

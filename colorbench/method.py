@@ -53,6 +53,18 @@ class Colorizer(Protocol):
 
 
 @runtime_checkable
+class ResumableColorizer(Protocol):
+    """A colorizer that can begin in the middle of a clip, as what it does for a frame needs no state of the frames before it.
+
+    Offering ``resume`` is optional: a film that was interrupted in a shot is then gone on with where it stopped.
+    """
+
+    def resume(self, clip: GrayClip, exemplars: Sequence[Exemplar], start: int) -> Iterator[RgbFrame]:
+        """What ``colorize`` yields from frame ``start`` on, to the bit, without coloring the frames before it."""
+        ...
+
+
+@runtime_checkable
 class Noting(Protocol):
     """A colorizer that has something to say of a clip beside its frames."""
 

@@ -11,10 +11,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG."""
 
 _GUARD = 'read -r group || exit; read -r end || { kill -s KILL -- "-$group"; rm -rf -- "$0"; }'
 
@@ -54,3 +58,17 @@ def running(argv: Sequence[str], *, output: IO[bytes], folder: Path) -> Iterator
                 process.wait()
         finally:
             guard.kill()
+
+
+def end_with_parent(parent: int) -> None:
+    """Lets the system kill this process as soon as its parent ends, in whatever it is at. Linux only; elsewhere nothing is done.
+
+    Args:
+        parent: number of the process that has started this one, which may be gone already.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)

@@ -100,10 +100,21 @@ class Registry(Generic[T]):
     def _import(self, module: str) -> Iterator[Entry[T]]:
         try:
             offered = getattr(importlib.import_module(module), self.attribute, ())
-            yield from [Entry(name=cast(Any, item).card.name, module=module, item=item) for item in offered]
-        except Exception as error:  # noqa: BLE001 - whatever a dropped-in file raises is its own defect, and is listed
+            entries = [Entry(name=cast(Any, item).card.name, module=module, item=item) for item in offered]
+            if unnamed := [entry.name for entry in entries if not isinstance(entry.name, str)]:
+                raise TypeError(f"the name on a card is {unnamed[0]!r}, no text")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a dropped-in file raises is its own defect, and is listed
             line = f"{type(error).__name__}: {error}".splitlines()[0]
-            yield Entry(name=module.rpartition(".")[2].replace("_", "-"), module=module, error=line, trace=traceback.format_exc())
+            entries = [_broken(module, line)]
+        yield from entries
+
+
+def _broken(module: str, error: str) -> Entry[Any]:
+    """What is listed of a file that can't be imported; to be called while its exception is handled."""
+    name = module.rpartition(".")[2].replace("_", "-")
+    return Entry(name=name, module=module, error=error, trace=traceback.format_exc())
 
 
 METHODS: Registry[Method] = Registry("method", package="baselines", attribute="METHODS", group="colorbench.methods")

@@ -20,15 +20,13 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from bistnet import shipped
-from bistnet.film import coloring, work
-from bistnet.film.output import FilmOutput, FolderOutput
-from bistnet.film.pieces import join_pieces, write_piece
-from bistnet.film.timeline import Look, Timeline, read_timeline
-from bistnet.inference import Colored
-from bistnet.network.fusion import Span
 from cli import main
 from colorbench.color import luma_rec601, luminance, rgb_to_lab
+from colorbench.film import painting, work
+from colorbench.film.film_clip import Levels
+from colorbench.film.output import FilmOutput, FolderOutput
+from colorbench.film.pieces import join_pieces, write_piece
+from colorbench.film.timeline import Look, Timeline, read_timeline
 from colorbench.frames.opening import open_frames, read_image, write_png
 from colorbench.types import RgbFrame
 
@@ -97,8 +95,9 @@ class Bench:
         return path
 
     def colorize(self, source: Path, *options: str | Path, output: str = "out", stills: Path | None = None) -> Result:
-        given = [] if "--references" in options else ["--references", str(stills or self.stills)]
-        fixed = ["--untrained", "--preset", str(self.preset), "--device", "cpu", "-o", str(self.folder / output)]
+        given: list[str] = [] if "--references" in options else ["--references", str(stills or self.stills)]
+        method = ["--method", "bistnet:untrained", "--set", "untrained=yes", "--set", f"preset={self.preset}"]
+        fixed = [*method, "--device", "cpu", "--threads", "1", "-o", str(self.folder / output)]
         return CliRunner().invoke(main, ["colorize", str(source), *given, *fixed, *map(str, options)])
 
 
@@ -133,7 +132,6 @@ def test_a_folder_becomes_a_folder_with_the_same_names_sizes_and_luminance(bench
     for index, rgb in enumerate(bench.frames):
         assert out.read(index).shape == rgb.shape
         assert luminance_error(out.read(index), grayed(rgb)) < 1.0
-    assert not (bench.folder / "out.work").exists()
 
 
 def test_colors_come_from_the_references(bench: Bench) -> None:
@@ -264,7 +262,7 @@ def bad(bench: Bench, case: str) -> Result:
     if case == "fps":
         return bench.colorize(bench.clip, "--fps", "0")
     if case == "long side":
-        return bench.colorize(bench.clip, "--long-side", "3")
+        return bench.colorize(bench.clip, "--set", "long_side=3")
     raise AssertionError(case)
 
 
@@ -298,36 +296,63 @@ def test_bad_input_is_refused_in_parts_and_leaves_nothing(bench: Bench, case: st
     assert {path.name for path in bench.clip.iterdir()} == before
 
 
-def test_no_reference_option_is_a_usage_error(bench: Bench) -> None:
+def test_no_reference_is_a_usage_error_of_a_method_that_needs_one(bench: Bench) -> None:
     result = CliRunner().invoke(main, ["colorize", str(bench.clip), "-o", str(bench.folder / "out")])
     assert result.exit_code == 2
     assert "--references" in result.stderr
 
 
-def test_missing_weights_are_said_with_what_to_do(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLORBENCH_CACHE", str(bench.folder / "cache"))
-    monkeypatch.setattr(shipped, "_package_folder", lambda: bench.folder / "package")
+def test_weights_of_ones_own_that_are_not_there_are_named(bench: Bench) -> None:
+    missing = f"checkpoint={bench.folder / 'nowhere.safetensors'}"
     arguments = ["colorize", str(bench.clip), "--references", str(bench.stills), "-o", str(bench.folder / "out")]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 1
-    for words in ("no trained weights 'compact'", "compact.safetensors", "--checkpoint", "--untrained"):
-        assert words in result.stderr
-    result = CliRunner().invoke(main, [*arguments, "--checkpoint", str(bench.folder / "nowhere.safetensors")])
+    result = CliRunner().invoke(main, [*arguments, "--method", "bistnet-own", "--set", missing])
     assert result.exit_code == 1
     assert "nowhere.safetensors" in result.stderr
 
 
-def test_what_is_there_is_replaced_only_when_asked_and_only_if_colorize_wrote_it(bench: Bench) -> None:
-    assert bench.colorize(bench.clip).exit_code == 0
-    assert "is there already" in bench.colorize(bench.clip).stderr
-    assert bench.colorize(bench.clip, "--overwrite").exit_code == 0
-    precious = bench.folder / "precious"
-    precious.mkdir()
-    (precious / "letter.txt").write_text("mine")
-    result = bench.colorize(bench.clip, "--overwrite", output="precious")
+def test_what_colorize_left_there_is_replaced_unasked_and_what_somebody_changed_only_when_asked(bench: Bench) -> None:
+    for output, changed in (("out", "out/00003.png"), ("out.mp4", "out.mp4")):
+        assert bench.colorize(bench.clip, output=output).exit_code == 0
+        assert bench.colorize(bench.clip, output=output).exit_code == 0
+        os.utime(bench.folder / changed, ns=(1, 1))
+        refused = bench.colorize(bench.clip, output=output)
+        assert refused.exit_code == 2
+        assert "is there already" in refused.stderr
+        assert bench.colorize(bench.clip, "--overwrite", output=output).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["letters", "wedding.mp4", "notes.mkv"])
+def test_what_colorize_never_wrote_is_not_replaced_even_when_asked(bench: Bench, name: str) -> None:
+    precious = bench.folder / name
+    if name == "letters":
+        precious.mkdir()
+        (precious / "letter.txt").write_text("mine")
+    elif name == "wedding.mp4":
+        shutil.copy(bench.film(), precious)
+    else:
+        precious.write_text("no film at all")
+    before = {path: path.read_bytes() for path in (precious.iterdir() if precious.is_dir() else [precious])}
+    result = bench.colorize(bench.clip, "--overwrite", output=name)
     assert result.exit_code == 2
     assert "not written by colorize" in result.stderr
-    assert (precious / "letter.txt").read_text() == "mine"
+    assert all(path.read_bytes() == data for path, data in before.items())
+    assert not (bench.folder / f"{name}.work").exists()
+
+
+def test_two_at_once_on_one_output_are_told_of_each_other(bench: Bench) -> None:
+    with work.WorkFolder(bench.folder / "out.work").open(bench.folder / "out"):
+        result = bench.colorize(bench.clip)
+    assert result.exit_code == 2
+    assert "another colorize is at work" in result.stderr
+    assert bench.colorize(bench.clip).exit_code == 0
+
+
+@pytest.mark.parametrize("flag", ["--alike", "--borrow"])
+def test_a_likeness_that_is_no_number_is_a_usage_error(bench: Bench, flag: str) -> None:
+    result = bench.colorize(bench.clip, flag, "nan")
+    assert result.exit_code == 2
+    assert flag in result.stderr
+    assert "nan" in result.stderr
 
 
 class Killed:
@@ -337,15 +362,17 @@ class Killed:
         self.left, self.frames = 99, 0
         original = kind.write
 
-        def write(output: FilmOutput | FolderOutput, piece: Span, frames: Iterable[Colored]) -> None:
+        def write(
+            output: FilmOutput | FolderOutput, folder: Path, first: int, start: int, stop: int, frames: Iterable[Levels]
+        ) -> None:
             if self.left == 0:
                 raise KeyboardInterrupt
             self.left -= 1
-            self.frames += piece.stop - piece.start
-            original(output, piece, frames)  # type: ignore[arg-type]
+            self.frames += stop - start
+            original(output, folder, first, start, stop, frames)  # type: ignore[arg-type]
 
         monkeypatch.setattr(kind, "write", write)
-        monkeypatch.setattr(coloring, "cut", functools.partial(work.cut, longest=2))
+        monkeypatch.setattr(painting, "ranges", functools.partial(work.ranges, longest=2))
 
 
 @pytest.mark.parametrize("output", ["out", "out.mp4"])
@@ -357,7 +384,7 @@ def test_a_job_that_was_stopped_goes_on_where_it_was(bench: Bench, monkeypatch: 
     assert killed.frames == 6
     assert not (bench.folder / output).exists()
     killed.left, killed.frames = 99, 0
-    result = bench.colorize(bench.clip, "--batch", "1", output=output)
+    result = bench.colorize(bench.clip, output=output)
     assert result.exit_code == 0, result.output
     assert killed.frames == 2
     assert "going on: 6 of 8 frames are done already" in result.stderr
@@ -368,17 +395,14 @@ def test_a_job_that_was_stopped_goes_on_where_it_was(bench: Bench, monkeypatch: 
         assert difference.max() <= 1 if output == "out" else difference.mean() < 3
 
 
-def test_an_unfinished_job_of_other_parameters_is_refused_until_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_settings_make_all_frames_anew_and_the_finished_ones_of_before_are_not_mixed_in(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     killed = Killed(monkeypatch, FolderOutput)
     killed.left = 1
     bench.colorize(bench.clip)
-    killed.left = 99
-    refused = bench.colorize(bench.clip, "--long-side", "48")
-    assert refused.exit_code == 2
-    assert "differs in: long_side" in refused.stderr
-    assert "--overwrite" in refused.stderr
-    killed.frames = 0
-    assert bench.colorize(bench.clip, "--long-side", "48", "--overwrite").exit_code == 0
+    killed.left, killed.frames = 99, 0
+    assert bench.colorize(bench.clip, "--set", "long_side=48").exit_code == 0
     assert killed.frames == 8
 
 
@@ -411,15 +435,15 @@ def test_a_film_that_is_damaged_in_the_middle_is_refused_before_any_work(bench: 
 
 DRIVER = """
 import functools, sys, time
-from bistnet import coloring, inference, work
+from colorbench.film import painting, work
+from colorbench.film.film_clip import FilmClip
 from cli import main
-coloring.cut = functools.partial(work.cut, longest=2)
-stream = inference.Colorizer.stream
-def slow(self, *arguments, **named):
-    for frame in stream(self, *arguments, **named):
-        time.sleep(0.3)
-        yield frame
-inference.Colorizer.stream = slow
+painting.ranges = functools.partial(work.ranges, longest=2)
+levels = FilmClip.levels
+def slow(self, *arguments):
+    time.sleep(0.3)
+    return levels(self, *arguments)
+FilmClip.levels = slow
 main(sys.argv[1:])
 """
 
@@ -427,13 +451,17 @@ main(sys.argv[1:])
 @pytest.mark.slow
 @pytest.mark.parametrize("output", ["out", "out.mp4"])
 def test_kill_9_loses_one_piece_at_most(bench: Bench, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
-    fixed = ["--references", bench.stills, "--untrained", "--preset", bench.preset, "-o", bench.folder / output]
+    method = ["--method", "bistnet:untrained", "--set", "untrained=yes", "--set", f"preset={bench.preset}", "--threads", "1"]
+    fixed = [*method, "--references", bench.stills, "-o", bench.folder / output]
     command = [sys.executable, "-c", DRIVER, "colorize", bench.clip, *fixed, "--device", "cpu"]
     process = subprocess.Popen(list(map(str, command)), cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         folder = bench.folder / f"{output}.work"
         deadline = time.monotonic() + 120
-        while len([path for path in folder.rglob("*") if path.suffix in (".png", ".mp4")]) < 3 and time.monotonic() < deadline:
+        while (
+            len([path for path in folder.rglob("*") if path.suffix in (".png", ".mp4") and not path.name.startswith(".")]) < 3
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.02)
     finally:
         process.send_signal(signal.SIGKILL)
@@ -444,7 +472,6 @@ def test_kill_9_loses_one_piece_at_most(bench: Bench, monkeypatch: pytest.Monkey
     assert result.exit_code == 0, result.output
     assert killed.frames <= 6
     assert open_frames(bench.folder / output).n_frames == 8
-    assert not folder.exists()
 
 
 @pytest.mark.data
@@ -456,7 +483,7 @@ def test_real_frames_are_colored_from_the_picture_that_is_named_like_one(
     (bench.folder / "real").mkdir()
     for index in range(4):
         shutil.copy(clip / "frames" / f"{index:05d}.jpg", bench.folder / "real")
-    result = bench.colorize(bench.folder / "real", "--references", clip / "references" / "00000.jpg", "--long-side", "128")
+    result = bench.colorize(bench.folder / "real", "--references", clip / "references" / "00000.jpg", "--set", "long_side=128")
     assert result.exit_code == 0, result.output
     out = open_frames(bench.folder / "out")
     assert (out.n_frames, out.height, out.width) == (4, 480, 854)

@@ -18,16 +18,16 @@ from baselines.deepexemplar_networks.compact import TRAINING_TEMPERATURE, Compac
 from baselines.deepexemplar_networks.recurrence import MIDDLE, DeepExemplar, Reference
 from colorbench.errors import UsageError
 from colorbench.nets.correspondence import Match
-from colorbench.nets.vgg19_weights import load_vgg19
 from colorbench.training.corpus import Corpus, CorpusSettings
 from colorbench.training.losses.chroma import ChromaWeights, chroma_terms
+from colorbench.training.losses.picture_network import load_picture_network
 from colorbench.training.losses.warping import Before
 from colorbench.training.network_task import NetworkTask
 from colorbench.training.task import Batch, Terms
 from colorbench.types import MethodCard
 
 if TYPE_CHECKING:
-    from colorbench.nets.encoders import Vgg19
+    from colorbench.nets.encoders import Vgg16, Vgg19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class TrainingSettings(CorpusSettings):
 
     shape: Shape = field(default_factory=Shape)
     vgg: str = ""
-    """A file of VGG19's weights, for the perceptual and the contextual term."""
+    """A file of VGG19's weights, or "vgg16", which is fetched: for the perceptual and the contextual term."""
     losses: ChromaWeights = field(default_factory=ChromaWeights)
 
     def __post_init__(self) -> None:
@@ -47,14 +47,14 @@ class TrainingSettings(CorpusSettings):
         if (self.losses.perceptual or self.losses.contextual) and not self.vgg:
             raise UsageError(
                 f"losses.perceptual = {self.losses.perceptual:g}, losses.contextual = {self.losses.contextual:g}, and no vgg",
-                wanted="VGG19's weights, which these terms compare with",
-                remedy="set vgg to the path of vgg19_conv.pth or torchvision's file, or both weights to 0",
+                wanted="the network that these terms look with",
+                remedy="set vgg to the path of vgg19_conv.pth or torchvision's file, or to vgg16 (fetched), or both weights to 0",
             )
 
 
 def open_task(settings: TrainingSettings, data: Path, seed: int, *, card: MethodCard) -> NetworkTask:
     """The task; see :class:`colorbench.training.corpus.Corpus` for what is raised."""
-    vgg = load_vgg19(Path(settings.vgg)) if settings.vgg else None
+    vgg = load_picture_network(settings.vgg)
     return NetworkTask(
         card,
         settings,
@@ -68,7 +68,7 @@ def open_task(settings: TrainingSettings, data: Path, seed: int, *, card: Method
     )
 
 
-def batch_terms(network: DeepExemplar, batch: Batch, weights: ChromaWeights, *, vgg: Vgg19 | None = None) -> Terms:
+def batch_terms(network: DeepExemplar, batch: Batch, weights: ChromaWeights, *, vgg: Vgg19 | Vgg16 | None = None) -> Terms:
     """The objective over all frames of a batch.
 
     Args:

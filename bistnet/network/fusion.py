@@ -29,6 +29,11 @@ SHARPNESS = 10.0
 """"confidence": a similarity higher by 0.1 multiplies a reference's weight by e."""
 
 
+DISBELIEF, RESERVE = 0.5, 2.0
+""":func:`fuse_aligned`: powers of e for each unit of L* that a reference is off, and by which the map at 1/4 counts less than
+references that are not off at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Consecutive frames that take their colors from the same references."""
@@ -139,6 +144,34 @@ def fuse(
             first, second = first - doubts[0], second - doubts[1]
         weights = _by_confidence(weights, first, second)  # (N, 1, h, w) each
     return weights[0] * forward.values + weights[1] * backward.values
+
+
+def fuse_aligned(
+    color_map: Tensor, aligned: Sequence[tuple[Tensor, Tensor]], similarities: Sequence[Tensor], position: Tensor
+) -> Tensor:
+    """Chooses, softly and for every pixel, among the references' own colors and the color map that both have at 1/4.
+
+    A reference counts by its weight in time, its similarity and how far its luminance is off around the pixel; the map counts as
+    both references together would if they were off by RESERVE / DISBELIEF. Ours, not the paper's.
+
+    Args:
+        color_map: (N, 2, H, W), the fused map, enlarged.
+        aligned: of the forward reference, then of the backward one where there is one: ab (N, 2, H, W), and how far its L* is
+            off, (N, 1, H, W), as :func:`bistnet.network.alignment.fetch_aligned` returns them.
+        similarities: of each, (N, 1, H, W), enlarged.
+        position: (N,) in [0, 1].
+
+    Returns:
+        (N, 2, H, W).
+    """
+    place = position.to(color_map)[:, None, None, None]
+    weights = (1.0 - place, place) if len(aligned) > 1 else (torch.ones_like(place),)
+    powers = torch.cat([weight.log() + SHARPNESS * s for weight, s in zip(weights, similarities, strict=True)], dim=1)
+    off = torch.cat([distance for _, distance in aligned], dim=1)  # (N, references, H, W)
+    reserve = torch.logsumexp(powers, dim=1, keepdim=True) - RESERVE
+    shares = torch.softmax(torch.cat((powers - DISBELIEF * off, reserve), dim=1), dim=1)
+    colors = torch.stack([*(ab for ab, _ in aligned), color_map], dim=1)  # (N, references + 1, 2, H, W)
+    return (shares[:, :, None] * colors).sum(dim=1)
 
 
 def _by_confidence(weights: tuple[Tensor, Tensor], forward: Tensor, backward: Tensor) -> tuple[Tensor, Tensor]:

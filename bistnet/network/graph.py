@@ -19,8 +19,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor, nn
 
+from bistnet.network.alignment import fetch_aligned
 from bistnet.network.features import FLOOR, Embedding, PositionCode, joined, luminance_patches
-from bistnet.network.fusion import fuse
+from bistnet.network.fusion import fuse, fuse_aligned
 from bistnet.network.local import match_locally, positions_of
 from bistnet.network.refinement import BOUND, Scales, make_refinement
 from bistnet.network.settings import FeatureSettings, RefinementSettings, Settings
@@ -56,6 +57,8 @@ class Reference:
     size."""
     fine_values: Tensor | None
     """(N, C, h', w'), down to the fine one's; None without."""
+    lab: Tensor | None = None
+    """(N, 3, H, W), the reference itself, L* first, where the settings take colors from there; else None."""
 
     def repeated(self, count: int) -> Reference:
         """Each of a batch's references ``count`` times in a row, for as many frames of each."""
@@ -64,7 +67,7 @@ class Reference:
             return None if maps is None else maps.repeat_interleave(count, dim=0)
 
         embedded = Embedded(self.embedded.coarse.repeat_interleave(count, dim=0), repeat(self.embedded.fine))
-        return Reference(embedded, self.values.repeat_interleave(count, dim=0), repeat(self.fine_values))
+        return Reference(embedded, self.values.repeat_interleave(count, dim=0), repeat(self.fine_values), repeat(self.lab))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Warped:
     """How much lighter than the frame each reference is where it was matched, (N, 1, h, w); empty where no L* is carried."""
     fused: Tensor
     """(N, 2, h, w), the color map p_t."""
+    places: tuple[Tensor, ...] = ()
+    """Row and column in each reference where it was matched, (N, 2, h, w), in positions at 1/4; empty where not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,7 @@ class BiSTNet(nn.Module):
             embedded=Embedded(coarse, fine),
             values=F.avg_pool2d(_pad(values, stride), stride),
             fine_values=None if fine is None else F.avg_pool2d(_pad(values, _FINE), _FINE),
+            lab=torch.cat((l_star, ab), dim=1) if self.settings.fusion.aligned else None,
         )
 
     def forward(
@@ -179,6 +185,9 @@ class BiSTNet(nn.Module):
         query = self._embed(frames)
         warped = self.warp(query, forward_reference, backward_reference, position, frames)
         color_map = self.enlarge(warped.fused, frames)  # (N, 2, H', W')
+        if self.settings.fusion.aligned:
+            given = [reference for reference in (forward_reference, backward_reference) if reference is not None]
+            color_map = self.align(color_map, warped, given, position, frames)
         inputs = [(frames - 50.0) / 50.0, color_map / BOUND]
         references = self.settings.fusion.references
         matches = warped.matches[:references]
@@ -203,15 +212,29 @@ class BiSTNet(nn.Module):
 
     def warp(self, query: Embedded, forward: Reference, backward: Reference | None, position: Tensor, frames: Tensor) -> Warped:
         """Matches embedded frames and fuses what was found; their L* is (N, 1, H, W), sides multiples of :attr:`multiple`."""
-        first = self._match(query, forward)
-        second = None if backward is None else self._match(query, backward)
-        return self.fuse(first, second, position, _shrunk(frames, first.values))
+        found = [self._match(query, reference) for reference in (forward, backward) if reference is not None]
+        first, second = found[0][0], found[1][0] if len(found) > 1 else None
+        warped = self.fuse(first, second, position, _shrunk(frames, first.values))
+        return replace(warped, places=tuple(places for _, places in found if places is not None))
 
     def enlarge(self, fused: Tensor, frames: Tensor) -> Tensor:
         """The color map at the frames' size: (N, 2, h, w) for (N, 1, H, W) L* -> (N, 2, H, W)."""
         if self.settings.fusion.enlarged == "guided":
             return scale_chroma_up(fused, _shrunk(frames, fused), frames)
         return _enlarge(fused, frames)
+
+    def align(
+        self, color_map: Tensor, warped: Warped, references: Sequence[Reference], position: Tensor, frames: Tensor
+    ) -> Tensor:
+        """The color map with the references' own colors where they fit the luminance: (N, 2, H, W) -> (N, 2, H, W)."""
+        matches, aligned = warped.matches[: len(references)], []
+        for places, reference in zip(warped.places, references, strict=True):
+            if reference.lab is None:
+                raise UsageError("a reference without its picture", wanted="one of encode_reference", remedy="encode it anew")
+            aligned.append(
+                fetch_aligned(frames, reference.lab[:, :1], reference.lab[:, 1:], places, radius=self.settings.fusion.aligned)
+            )
+        return fuse_aligned(color_map, aligned, [_enlarge(match.similarity, frames) for match in matches], position)
 
     def fuse(self, first: Match, second: Match | None, position: Tensor, l_star: Tensor) -> Warped:
         """BTFB: what the matches of both references bring, and the color map of both.
@@ -223,8 +246,8 @@ class BiSTNet(nn.Module):
             l_star: (N, 1, h, w), the frames' own luminance at the matches' positions.
         """
         found = [match for match in (first, second) if match is not None]
-        lighter = tuple(match.values[:, 2:] - l_star for match in found) if self.settings.carries_luminance else ()
-        colors = [Match(match.values[:, :2], match.similarity) for match in found]
+        lighter = tuple(match.values[:, 2:3] - l_star for match in found) if self.settings.carries_luminance else ()
+        colors = [replace(match, values=match.values[:, :2]) for match in found]
         fusion, doubts = self.settings.fusion, None
         if fusion.doubt and second is not None:
             doubts = fusion.doubt * lighter[0].abs(), fusion.doubt * lighter[1].abs()
@@ -252,18 +275,30 @@ class BiSTNet(nn.Module):
             coarse = self.position.join(coarse)
         return Embedded(coarse, fine if self.settings.match.radius else None)
 
-    def _match(self, query: Embedded, reference: Reference) -> Match:
-        """What a reference brings: over all of it, then, where the settings say so, again around what was found."""
+    def _match(self, query: Embedded, reference: Reference) -> tuple[Match, Tensor | None]:
+        """What a reference brings: over all of it, then, where the settings say so, again around what was found.
+
+        Beside the match row and column of where it was found, (N, 2, h, w), where colors are taken from there.
+        """
         match, key, values = self.settings.match, reference.embedded, reference.values
+        aligned = bool(self.settings.fusion.aligned)
         if query.fine is None or key.fine is None or reference.fine_values is None:
-            return correspond(query.coarse, key.coarse, values, temperature=match.temperature, mode=match.mode)
-        places = positions_of(values).expand(len(values), -1, -1, -1)
-        placed = torch.cat((values, places.to(values.dtype)), dim=1)  # colors, x and y are carried alike
+            found = correspond(query.coarse, key.coarse, values, temperature=match.temperature, mode=match.mode, indexed=aligned)
+            if found.index is None:
+                return found, None
+            width = values.shape[-1]
+            return found, torch.stack((found.index // width, found.index % width), dim=1)
+        placed = _with_places(values)  # colors, x and y are carried alike
         found = correspond(query.coarse, key.coarse, placed, temperature=match.temperature, mode=match.mode)
         where = _enlarge(found.values[:, -2:], query.fine)  # (N, 2, H / 4, W / 4)
-        return match_locally(
-            query.fine, key.fine, reference.fine_values, where, radius=match.radius, temperature=match.temperature
-        )
+        fine = _with_places(reference.fine_values) if aligned else reference.fine_values
+        found = match_locally(query.fine, key.fine, fine, where, radius=match.radius, temperature=match.temperature)
+        if not aligned:
+            return found, None
+        height, width = reference.fine_values.shape[-2:]
+        x, y = found.values[:, -2:].unbind(dim=1)
+        places = torch.stack(((y + 1.0) * height - 1.0, (x + 1.0) * width - 1.0), dim=1) / 2.0
+        return replace(found, values=found.values[:, :-2]), places
 
     def _match_softly(self, query: Embedded, reference: Reference) -> Match:
         """The match over all of a reference as a soft one, whatever its mode: the embedding gets a gradient through it."""
@@ -334,6 +369,12 @@ def _added(weight: Tensor, refinement: RefinementSettings) -> Tensor:
         parts.append(weight[:, at : at + width] + weight[:, at + width : at + 2 * width])
         at += 2 * width
     return torch.cat((*parts, weight[:, at:]), dim=1)
+
+
+def _with_places(values: Tensor) -> Tensor:
+    """(N, C, h, w) -> (N, C + 2, h, w), x and y of each position last, as :func:`bistnet.network.local.positions_of` has them."""
+    places = positions_of(values).to(values.dtype).expand(len(values), -1, -1, -1)
+    return torch.cat((values, places), dim=1)
 
 
 def _enlarge(maps: Tensor, to: Tensor) -> Tensor:

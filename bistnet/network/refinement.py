@@ -9,6 +9,7 @@ How ours differs from the text, which leaves it open:
 - **Bound.** ab = 128 tanh(.), as the release has it: covers sRGB's chroma (at most 108) and keeps a gradient everywhere.
 - **Residual form** (a setting; off is the paper's text). A level corrects a color map m, the fused one at the coarsest level and
   the upsampled result of the level below at the others: ab = 128 tanh(u + artanh(m / 128)). Bounded, and equal to m where u = 0.
+- **Detail** (a setting). A level below has lost what the color map has at this size: m - up(down m) is added to up(z).
 - **Means.** A 2x2 mean is what bilinear interpolation by 1/2 without antialias computes, which the release's pyramid uses.
 - **Up** is bilinear; the release's 2 -> 2 transposed convolution is a setting. A level sees ab / 128 of the level below
   (the release: ab unscaled, ``chroma_scale=1``).
@@ -48,6 +49,7 @@ class MultiScaleRefinement(nn.Module):
     def __init__(self, in_channels: int, settings: RefinementSettings, *, chroma_scale: float = BOUND) -> None:
         super().__init__()
         self.residual = settings.residual
+        self.detail = settings.residual and settings.detail
         self.reuse_second = settings.reuse_second
         self.chroma_scale = chroma_scale
         self.coarse = make_unet(in_channels, settings)
@@ -69,10 +71,16 @@ class MultiScaleRefinement(nn.Module):
         """
         half = halve(inputs)  # (N, C, H / 2, W / 2)
         quarter = halve(half)  # (N, C, H / 4, W / 4)
-        ab_quarter = bounded(self.coarse(quarter), halve(halve(color_map)) if self.residual else None)
+        half_map = halve(color_map)
+        quarter_map = halve(half_map)
+        ab_quarter = bounded(self.coarse(quarter), quarter_map if self.residual else None)
         below = self.up_middle(ab_quarter)  # (N, 2, H / 2, W / 2)
+        if self.detail:
+            below = below + half_map - self.up_middle(quarter_map)
         ab_half = self._level(self.middle, half, below)
         below = self.up_fine(ab_half)  # (N, 2, H, W)
+        if self.detail:
+            below = below + color_map - self.up_fine(half_map)
         ab = self._level(self.middle if self.reuse_second else self.fine, inputs, below)
         return ab_quarter, ab_half, ab
 

@@ -64,6 +64,9 @@ class FusionSettings:
     """1: trained and used with the forward reference alone."""
     enlarged: Literal["bilinear", "guided"] = "bilinear"
     """How the color map gets to the frame's size; "guided": with luminance as guide (:mod:`bistnet.upsampling`)."""
+    aligned: int = 0
+    """Pixels by which the places that were matched are shifted at most to fit the luminance at full size, where the colors are
+    then taken as well (:mod:`bistnet.network.alignment`); 0, the paper: colors are warped at 1/4 alone."""
     doubt: float = 0.0
     """With "confidence": what a reference's weight loses, in powers of e, for each unit of L* by which what it was matched to is
     lighter or darker than the frame."""
@@ -103,6 +106,9 @@ class RefinementSettings:
     """3: coarse to fine at 1/4, 1/2, 1. 1: without MSRB, one U-Net as wide as makes up for the parameters of three."""
     residual: bool = True
     """True: each level corrects the color map below it, the coarsest the fused map. False: ab is predicted from nothing."""
+    detail: bool = False
+    """With residual: each level corrects, beside what the level below says, what the color map has at this size and not at
+    that below. A sharp color map stays sharp; without, it is drawn anew."""
     upsampling: Literal["bilinear", "transposed"] = "bilinear"
     """From level to level; "transposed" is the release's 2 -> 2 transposed convolution."""
     reuse_second: bool = False
@@ -213,6 +219,7 @@ def _check(settings: Settings) -> None:
         ("match.radius", match.radius, 0, 8),
         ("features.width", features.width, int(compact), 1024 * compact),
         ("experts.classes", experts.classes, int(semantic), 4096),
+        ("fusion.aligned", settings.fusion.aligned, 0, 8),
         ("refinement.width", refinement.width, 2, 1024),
         ("refinement.depth", refinement.depth, 1, 64),
         ("refinement.levels", refinement.levels, 1, 6),
@@ -232,6 +239,12 @@ def _check(settings: Settings) -> None:
         )
     if not 0.0 < match.temperature <= 1.0:
         raise UsageError(f"match.temperature = {match.temperature}", wanted="above 0, at most 1", remedy="0.01 is usual")
+    if settings.fusion.aligned and match.stride == 8 and not match.radius:
+        raise UsageError(
+            f"fusion.aligned = {settings.fusion.aligned} with a match at 1/8 alone",
+            wanted="places at 1/4: match.stride = 4, or windows",
+            remedy="set match.radius, match.stride = 4 or fusion.aligned = 0",
+        )
     if match.radius and match.stride != 8:
         raise UsageError(
             f"match.radius = {match.radius} with match.stride = {match.stride}",

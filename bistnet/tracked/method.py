@@ -31,7 +31,7 @@ CARD = MethodCard(
         Variant(
             name="compact",
             summary="small, for a CPU",
-            exemplars=(2, None),
+            exemplars=(1, None),
             trained_on=("davis", "bsds500"),
             weights="in the package",
             networks=(

@@ -40,7 +40,11 @@ class TrackedColorizer:
         Raises:
             MethodError: no exemplar, or exemplars on one frame.
         """
-        for own, hints in candidates(clip, exemplars, self._core):
+        return self.resume(clip, exemplars, 0)
+
+    def resume(self, clip: GrayClip, exemplars: Sequence[Exemplar], start: int) -> Iterator[RgbFrame]:
+        """See ResumableColorizer."""
+        for own, hints in candidates(clip, exemplars, self._core, first=start):
             ab = hints.exact
             if ab is None:
                 ab = self._blended(clip.luminance(hints.index), own, hints)
@@ -53,8 +57,10 @@ class TrackedColorizer:
         return found
 
 
-def candidates(clip: GrayClip, exemplars: Sequence[Exemplar], core: Colorizer) -> Iterator[tuple[NDArray[np.float32], Hints]]:
-    """The network's a* and b*, (H, W, 2), and flow's hints, of each frame in order.
+def candidates(
+    clip: GrayClip, exemplars: Sequence[Exemplar], core: Colorizer, *, first: int = 0
+) -> Iterator[tuple[NDArray[np.float32], Hints]]:
+    """The network's a* and b*, (H, W, 2), and flow's hints, of each frame in order, from frame ``first`` on.
 
     Raises:
         MethodError: as :meth:`TrackedColorizer.colorize`.
@@ -62,7 +68,7 @@ def candidates(clip: GrayClip, exemplars: Sequence[Exemplar], core: Colorizer) -
     frames = exemplar_frames(clip, exemplars)
     placed = [replace(exemplar, index=index) for exemplar, index in zip(exemplars, frames, strict=True)]
     cut = spans(frames, len(clip))
-    stream = core.stream(cut, luminance=clip.luminance, reference=lambda number: placed[number].rgb)
+    stream = core.stream(cut, luminance=clip.luminance, reference=lambda number: placed[number].rgb, first=first)
     with closing(stream):
-        for colored, hints in zip(stream, carry(clip, placed), strict=True):
+        for colored, hints in zip(stream, carry(clip, placed, start=first), strict=True):
             yield colored.ab(), hints

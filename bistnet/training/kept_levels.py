@@ -22,7 +22,9 @@ from torch import Tensor, nn
 
 from bistnet.backbone import identity
 from colorbench.color import rgb_to_lab
+from colorbench.errors import StoreError
 from colorbench.files.cache import cache_root
+from colorbench.files.locks import claimed
 from colorbench.frames.images import read_image
 from colorbench.frames.opening import content_digest, open_frames
 from colorbench.training.motion import MovingPicture
@@ -60,6 +62,10 @@ class KeptLevels:
         encoder: (N, 3, H, W) in [0, 1] -> levels; frozen.
         note: told once what has to be made.
         advance: told 1 after each picture.
+
+    Raises:
+        FramesError: a picture or a video can't be read.
+        StoreError: the cache can't be written, or another process is making the same.
     """
 
     def __init__(
@@ -81,7 +87,14 @@ class KeptLevels:
         rule = [RULE, size, every, longest, identity(encoder), sources]
         self.identity = hashlib.sha256(json.dumps(rule).encode()).hexdigest()
         self.folder = cache_root() / "levels" / self.identity[:24]
-        self._make(encoder, note, advance)
+        with claimed(self.folder / "lock") as ours:
+            if not ours:
+                raise StoreError(
+                    f"another process makes {self.folder}",
+                    wanted="one at a time",
+                    remedy="wait until it is done, then start again",
+                )
+            self._make(encoder, note, advance)
         self.rgb = self._map("rgb", "r")
         self._levels = [self._map(f"level{index}", "r") for index in range(len(self._shapes(encoder)))]
 
@@ -138,7 +151,6 @@ class KeptLevels:
         done = self._done()
         if done == len(self.shown):
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         if not done:
             for name, shape in self._shapes(encoder).items():
                 self._map(name, "w+", (len(self.shown), *shape), np.float16)

@@ -31,7 +31,7 @@ from colorbench.training.losses.chroma import ChromaWeights, chroma_terms, conte
 
 if TYPE_CHECKING:
     from bistnet.network.refinement import Scales
-    from colorbench.nets.encoders import Vgg19
+    from colorbench.nets.encoders import Vgg16, Vgg19
     from colorbench.training.losses.warping import Before
 
 
@@ -55,7 +55,7 @@ def bistnet_terms(
     *,
     weights: Weights,
     seeds: Tensor,
-    vgg: Vgg19 | None = None,
+    vgg: Vgg19 | Vgg16 | None = None,
     temporal: Before | None = None,
     matched: Tensor | None = None,
     coarse: Tensor | None = None,

@@ -103,6 +103,7 @@ class MatchTask:
         encoder = load_encoder(graph.features)
         self.network.encoder = encoder
         self.network.refinement.requires_grad_(False)
+        _silence(self.network.refinement)
         there = {name: path for folder in settings.clips for name, path in sorted(clips_in(data / folder).items())}
         missing = sorted(set(settings.validation) - set(there))
         if missing:
@@ -232,6 +233,14 @@ class MatchTask:
         warped = network.warp(embedded, references[0], references[1], torch.tensor([position]), lab[:, :1])
         color_map = network.enlarge(warped.fused, lab[:, :1])
         return to_u8(lab_to_rgb(torch.cat((lab[:, :1], color_map), dim=1)[0].permute(1, 2, 0))).numpy()
+
+
+def _silence(refinement: nn.Module) -> None:
+    """Heads of zeros: until it is trained, the refinement returns the color map as it is."""
+    with torch.no_grad():
+        for name, parameter in refinement.named_parameters():
+            if ".head." in name:
+                parameter.zero_()
 
 
 Spans = list[tuple[int, int, int]]

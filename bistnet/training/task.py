@@ -25,10 +25,10 @@ from bistnet.network.settings import Settings, load_settings, with_overrides
 from bistnet.training.losses import Weights, bistnet_terms
 from colorbench.config import parse_pairs
 from colorbench.errors import UsageError, WeightsError
-from colorbench.nets.vgg19_weights import load_vgg19
 from colorbench.records import parsed
 from colorbench.training.corpus import Corpus, CorpusSettings
 from colorbench.training.losses.adversarial import Critic, critic_loss
+from colorbench.training.losses.picture_network import load_picture_network
 from colorbench.training.losses.warping import Before
 from colorbench.training.task import Batch, Provenance, Sample, Terms
 
@@ -48,7 +48,7 @@ class TrainingSettings(CorpusSettings):
     frozen: bool = False
     """True: what is matched by stays as it began, and the refinement alone is trained."""
     vgg: str = ""
-    """A file of VGG19's weights, for the perceptual and the contextual term."""
+    """A file of VGG19's weights, or "vgg16", which is fetched: for the perceptual and the contextual term."""
     losses: Weights = field(default_factory=Weights)
 
     def __post_init__(self) -> None:
@@ -62,8 +62,8 @@ class TrainingSettings(CorpusSettings):
         if (self.losses.perceptual or self.losses.contextual) and not self.vgg:
             raise UsageError(
                 f"losses.perceptual = {self.losses.perceptual:g}, losses.contextual = {self.losses.contextual:g}, and no vgg",
-                wanted="VGG19's weights, which these terms compare with",
-                remedy="set vgg to the path of vgg19_conv.pth or torchvision's file, or both weights to 0",
+                wanted="the network that these terms look with",
+                remedy="set vgg to the path of vgg19_conv.pth or torchvision's file, or to vgg16 (fetched), or both weights to 0",
             )
 
 
@@ -101,7 +101,7 @@ class BistnetTask:
                 if part is not None:
                     part.requires_grad_(False)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._vgg = load_vgg19(Path(settings.vgg)) if settings.vgg else None
+        self._vgg = load_picture_network(settings.vgg)
         self._judged: tuple[Tensor, Tensor] | None = None
         if settings.begin:
             _begin(self._network, Path(settings.begin))

@@ -47,7 +47,7 @@ TRAINABLES: tuple[Trainable, ...] = (
         TrainableCard(
             name="bistnet",
             summary="BiSTNet, exemplar-based colorization",
-            presets=("compact", "compact-single", "vgg16", "paper"),
+            presets=("compact", "compact-aligned", "compact-hard", "compact-single", "vgg16", "paper", "paper-single"),
             data="a root with davis/ and bsds500/, or what the task's clips and photographs name",
             stem="{preset}",
         ),

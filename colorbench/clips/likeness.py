@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from colorbench.errors import FramesError
 from colorbench.types import LStar, RgbFrame
 
 ALIKE = 0.5
@@ -41,3 +44,47 @@ def describe(l_star: LStar) -> NDArray[np.float32]:
     norms = [float(np.linalg.norm(part)) for part in parts]
     scaled = [part.ravel() / norm if norm > _FLAT else np.zeros(part.size) for part, norm in zip(parts, norms, strict=True)]
     return np.concatenate(scaled).astype(np.float32) * np.float32(np.sqrt(0.5))
+
+
+def most_alike(pictures: Iterable[RgbFrame], names: Sequence[str], frames: Iterable[LStar]) -> tuple[int, ...]:
+    """The frames of a clip that look most like pictures; the earliest of equals.
+
+    Args:
+        pictures: (H, W, 3) uint8 sRGB each.
+        names: of the pictures, for messages.
+        frames: (H, W) L* each, read once.
+
+    Raises:
+        FramesError: a picture that looks like no frame.
+    """
+    from colorbench.color import luminance
+
+    wanted = np.stack([describe(luminance(picture)) for picture in pictures])
+    best, index = np.full(len(wanted), -np.inf), np.zeros(len(wanted), np.int64)
+    for number, frame in enumerate(frames):
+        likeness = wanted @ describe(frame)
+        better = likeness > best
+        best[better], index[better] = likeness[better], number
+    for name, value, at in zip(names, best, index, strict=True):
+        check_alike(name, int(at), float(value), least=ALIKE)
+    return tuple(index.tolist())
+
+
+def check_alike(name: str, index: int, likeness: float, *, least: float) -> None:
+    """Refuses a picture that looks like no frame.
+
+    Args:
+        name: of the picture.
+        index: of the frame that looks most like it.
+        likeness: of the two.
+        least: that it must have.
+
+    Raises:
+        FramesError: it has less.
+    """
+    if likeness < least:
+        raise FramesError(
+            f"reference {name!r} looks like no frame: the nearest is frame {index}, of likeness {likeness:.2f}",
+            wanted=f"a picture of the clip, of likeness {least} or more",
+            remedy="give the frame with --at, or leave the picture out",
+        )

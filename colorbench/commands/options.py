@@ -55,56 +55,75 @@ scoring_options = grouped(
 )
 """What `run` and `score` share."""
 
+_film_options = grouped(
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option("--fps", default="25", show_default=True, help="Of a film made of pictures."),
+    click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON."),
+    click.option("--quiet", is_flag=True, help="No progress; warnings are printed all the same."),
+)
+"""What `colorize` and `stills` share."""
+
 colorize_options = grouped(
-    click.option(
-        "--references",
-        multiple=True,
-        required=True,
-        type=click.Path(path_type=Path),
-        help="A colored picture or a folder of them; repeatable.",
-    ),
     click.option(
         "-o", "--output", required=True, type=click.Path(path_type=Path), help="A .mp4, .mov or .mkv file, or a folder."
     ),
+    click.option(
+        "--references",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="A colored picture or a folder of them; repeatable. Automatic methods need none.",
+    ),
+    click.option(
+        "--method",
+        metavar="NAME[:VARIANT]",
+        default="bistnet-tracked",
+        show_default=True,
+        help="Any of `colorbench methods`.",
+    ),
+    click.option("--set", "set_", multiple=True, metavar="KEY=VALUE", help="A setting of the method; repeatable."),
     click.option("--at", metavar="0,49,99", help="The frames of the references, counted from 0."),
     click.option(
         "--place",
         type=click.Choice(["auto", "name", "match"]),
         default="auto",
         show_default=True,
-        help="By file name, or at the most similar frame.",
+        help="By file name where the picture looks like that frame, by name alone, or at the most similar frame.",
     ),
     click.option(
         "--alike",
         type=RealRange(-1, 1),
         default=0.5,
         show_default=True,
-        help="Likeness from which on a reference may color a shot that is not its own.",
+        help="Likeness from which on a reference shows a frame.",
     ),
-    click.option("--checkpoint", type=click.Path(path_type=Path), help="Weights of your own."),
-    click.option("--preset", default="compact", show_default=True, help="Which of the weights that are here."),
-    click.option("--untrained", is_flag=True, help="Random weights, to try the plumbing; the output says so."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
     click.option(
-        "--long-side",
-        type=click.IntRange(0, MOST_PIXELS),
-        default=384,
+        "--borrow",
+        type=RealRange(-1, 1),
+        default=0.8,
         show_default=True,
-        help="Colors are computed at this size; 0 for the frame's.",
+        help="Likeness from which on a reference may color a shot that has none of its own.",
     ),
-    click.option("--batch", type=click.IntRange(0, 4096), default=0, help="Frames at a time; default: the device decides."),
-    click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto", show_default=True),
-    click.option("--fps", default="25", show_default=True, help="Of a film made of pictures."),
+    click.option("--shots", metavar="3,7-9", help="Only these shots, without sound."),
+    click.option("--from", "start", metavar="HH:MM:SS.mmm", help="Only from this time on, without sound."),
+    click.option("--to", "stop", metavar="HH:MM:SS.mmm", help="Only up to this time, without sound."),
+    click.option("--preview", is_flag=True, help="The first 2 seconds of each shot at a quarter of the size."),
+    click.option("--beside", is_flag=True, help="Gray and colored side by side."),
+    click.option("--threads", type=click.IntRange(*THREADS), help="Of torch on a CPU; default: as many as cores."),
     click.option(
         "--codec", type=click.Choice(["h264", "hevc", "prores", "ffv1"]), default="h264", show_default=True, help="Of a film."
     ),
     click.option("--crf", type=click.IntRange(0, 63), help="Quality of h264 and hevc, 0 (best) to 51; default 16 and 18."),
     click.option("--pix-fmt", metavar="NAME", help="Samples of a film, such as yuv420p10le; default: the codec's own."),
-    click.option(
-        "--overwrite", is_flag=True, help="Replace what colorize wrote before, and an unfinished job of other parameters."
-    ),
-    click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON."),
-    click.option("--quiet", is_flag=True, help="No progress."),
+    click.option("--overwrite", is_flag=True, help="Replace what colorize once wrote there, of whatever film and options."),
+    _film_options,
+)
+
+stills_options = grouped(
+    click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A folder."),
+    click.option("--most", type=click.IntRange(1), metavar="N", help="Stills in all; default: one or two a shot."),
+    click.option("--auto", metavar="NAME[:VARIANT]", help="Color them by an automatic method too, in OUTPUT/auto."),
+    click.option("--set", "set_", multiple=True, metavar="KEY=VALUE", help="A setting of that method; repeatable."),
+    _film_options,
 )
 
 inspect_options = grouped(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from colorbench.errors import DatasetError, UnknownNameError
 from colorbench.files.composed import find_name
+from colorbench.frames.matching import some
 from colorbench.frames.pictures import is_picture, is_picture_name, natural_key, picture_files
 from colorbench.frames.video import VIDEO_SUFFIXES
 from colorbench.types import Clip, DatasetCard
@@ -65,6 +66,22 @@ class Folder:
             Clip(name=name, dataset=self.card.name, source=source, references=_references(root, name, source, only=only))
             for name, source in sources.items()
         )
+
+    def left_out(self, root: Path | None) -> tuple[str, ...]:
+        """What under the root is neither a clip nor references, each with the reason."""
+        if root is None or not root.is_dir() or any(source in (root, root / _FRAMES) for _, source in _found(root)):
+            return ()
+        places = {source for _, source in _found(root)}
+        known = {root / _REFERENCES, root / _FRAMES} | places | {place.parent for place in places if place.parent != root}
+        return tuple(f"{entry.name}{_why_not(entry)}" for entry in _entries(root) if entry not in known)
+
+
+def _why_not(entry: Path) -> str:
+    """Why an entry is no clip."""
+    if not entry.is_dir():
+        return ", not a regular file" if entry.exists() and not entry.is_file() else ", no video or picture that can be read"
+    inside = [path.name for path in _entries(entry)]
+    return f"/, no picture and no video in it{f': {some(inside)}' if inside else ''}"
 
 
 def _found(root: Path) -> list[tuple[str, Path]]:

@@ -76,6 +76,35 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int, most_files: int = MO
         ) from error
 
 
+def extract_member(archive: Path, member: str, target: Path, *, most_bytes: int) -> None:
+    """Copies one file out of an archive, and looks at no other. On an error the target may hold a part.
+
+    Args:
+        archive: zip (a wheel is one), or tar with any compression that Python knows.
+        member: its whole path in the archive.
+        target: the file that is written, whatever path the member claims.
+        most_bytes: that it may hold.
+
+    Raises:
+        WeightsError: no archive, a damaged one, no such member, one that is no plain file or larger.
+        StoreError: the disk is full, or the target can't be written.
+    """
+    kind = archive_kind(archive)
+    try:
+        if kind == "zip":
+            with zipfile.ZipFile(archive) as content, _zip_member(content, member) as source:
+                _copy_member(source, target, member, most_bytes)
+        elif kind == "tar":
+            with tarfile.open(archive) as tar, _tar_member(tar, member) as source:
+                _copy_member(source, target, member, most_bytes)
+        else:
+            raise _unusable(archive, "is no zip or tar archive")
+    except _BROKEN as error:
+        raise _unusable(archive, f"is damaged: {error or type(error).__name__}") from error
+    except KeyError as error:
+        raise _unusable(archive, f"has no {member}") from error
+
+
 class _Writer:
     """Writes an archive's files one by one, within its bounds."""
 
@@ -169,6 +198,41 @@ def _unpack_tar(archive: Path, writer: _Writer) -> None:
         # Only at its very end does a compressed stream compare its checksum.
         while content.fileobj is not None and (piece := content.fileobj.read(_PIECE)):
             writer.count(len(piece))
+
+
+def _zip_member(content: zipfile.ZipFile, member: str) -> IO[bytes]:
+    info = content.getinfo(member)
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir() or info.flag_bits & 1:
+        raise ValueError(f"{member} is no plain file")
+    return content.open(info)
+
+
+def _tar_member(content: tarfile.TarFile, member: str) -> IO[bytes]:
+    # Goes no further than the member; a link would be followed by extractfile.
+    info = next((info for info in content if info.name == member), None)
+    if info is None:
+        raise KeyError(member)
+    source = content.extractfile(info) if info.isreg() else None
+    if source is None:
+        raise ValueError(f"{member} is no plain file")
+    return source
+
+
+def _copy_member(source: IO[bytes], target: Path, member: str, most_bytes: int) -> None:
+    size = 0
+    with storage_errors(target):
+        file = target.open("wb")
+    with file:
+        while piece := source.read(_PIECE):
+            size += len(piece)
+            if size > most_bytes:
+                raise ValueError(f"{member} has more than {most_bytes:,} bytes")
+            with storage_errors(target):
+                file.write(piece)
+
+
+def _unusable(archive: Path, what: str) -> WeightsError:
+    return WeightsError(f"archive {archive.name} {what}", wanted="the archive that its index lists", remedy="get it again")
 
 
 def _is_torch(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What a file of weights is: the hash of its bytes, computed once. Takes no torch."""
+"""What a file is: the hash of its bytes, computed once. Takes no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from colorbench.errors import ColorbenchError
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file; computed anew when its size or time changes.
+    """SHA-256 of a file, 64 hexadecimal digits; computed anew when its size or time changes.
 
     Raises:
         ColorbenchError: it can't be read.
@@ -20,8 +20,8 @@ def file_digest(path: Path) -> str:
         return _digest(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise ColorbenchError(
-            f"can't read the weights {path}: {error.strerror or error}",
-            wanted="a checkpoint that can be opened",
+            f"can't read {path}: {error.strerror or error}",
+            wanted="a file that can be opened",
             remedy="check the path",
         ) from error
 

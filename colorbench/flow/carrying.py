@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,37 +102,38 @@ class Hints:
         return ab.astype(np.float32), trust
 
 
-def carry(clip: GrayClip, exemplars: Sequence[Exemplar], *, span_bytes: int = SPAN_BYTES) -> Iterator[Hints]:
+def carry(clip: GrayClip, exemplars: Sequence[Exemplar], *, start: int = 0, span_bytes: int = SPAN_BYTES) -> Iterator[Hints]:
     """What flow says of each frame of a clip, in order. Nothing of the clip is kept beyond ``span_bytes``.
 
     Args:
         clip: the frames.
         exemplars: in any order; of two on one frame the first counts. A frame takes from the one before and the one after it.
+        start: the first frame that is told of; what is told of a frame does not depend on it.
         span_bytes: see SPAN_BYTES. Less is slower, and gives the same.
 
     Raises:
         MethodError: there is no exemplar, or it shows no known frame of the clip.
     """
-    ends: list[Source | None] = [None, *_sources(clip, exemplars), None]
+    # Two at a time, however many there are.
+    ends: Iterator[Source | None] = chain((None,), _sources(clip, exemplars), (None,))
     for before, after in pairwise(ends):
-        if before:
+        if before and before.index >= start:
             yield Hints(before.index, before.ab, None, None, 0.5)
-        start, stop = before.index + 1 if before else 0, after.index if after else len(clip)
-        forward = _ahead(clip, before, stop) if before else None
-        backward = _back(clip, after, _standing(after), start, span_bytes) if after else None
-        for index in range(start, stop):
-            nearness = (stop - index) / (stop - start + 1) if forward and backward else 0.5
+        first, stop = before.index + 1 if before else 0, after.index if after else len(clip)
+        begin = max(first, start)
+        if begin >= stop:
+            continue
+        forward = islice(_ahead(clip, before, stop), begin - first, None) if before else None
+        backward = _back(clip, after, _standing(after), begin, span_bytes) if after else None
+        for index in range(begin, stop):
+            nearness = (stop - index) / (stop - first + 1) if forward and backward else 0.5
             yield Hints(index, None, next(forward) if forward else None, next(backward) if backward else None, nearness)
 
 
-def _sources(clip: GrayClip, exemplars: Sequence[Exemplar]) -> list[Source]:
+def _sources(clip: GrayClip, exemplars: Sequence[Exemplar]) -> Iterator[Source]:
     """The exemplars in order of their frames; of two on one frame the first."""
-    from torch import from_numpy
-
-    from colorbench.color import rgb_to_lab
-
     require_exemplars(clip, exemplars)
-    sources: dict[int, Source] = {}
+    placed: dict[int, Exemplar] = {}
     for exemplar in exemplars:
         if exemplar.index is None or not 0 <= exemplar.index < len(clip):
             raise MethodError(
@@ -140,9 +141,17 @@ def _sources(clip: GrayClip, exemplars: Sequence[Exemplar]) -> list[Source]:
                 wanted=f"a frame of {clip.name!r}, 0 to {len(clip) - 1}, for colors to be carried from it",
                 remedy=f"name its file as that frame is named ({clip.frame_names[0]}), or use exemplar-hold",
             )
-        ab = rgb_to_lab(from_numpy(exemplar.rgb))[..., 1:].contiguous().numpy()
-        sources.setdefault(exemplar.index, Source(exemplar.index, ab, _gray(clip, exemplar.index)))
-    return [sources[index] for index in sorted(sources)]
+        placed.setdefault(exemplar.index, exemplar)
+    return (_source(clip, index, placed[index]) for index in sorted(placed))
+
+
+def _source(clip: GrayClip, index: int, exemplar: Exemplar) -> Source:
+    from torch import from_numpy
+
+    from colorbench.color import rgb_to_lab
+
+    ab = rgb_to_lab(from_numpy(exemplar.rgb))[..., 1:].contiguous().numpy()
+    return Source(index, ab, _gray(clip, index))
 
 
 def _gray(clip: GrayClip, index: int) -> GrayU8:

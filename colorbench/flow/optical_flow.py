@@ -1,8 +1,9 @@
 """Optical flow between two gray frames and where it can be trusted, computed once for the temporal loss. Never differentiated.
 
 "dis" is OpenCV's DIS (Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016), which needs no weights; "raft" is
-torchvision's RAFT (Teed and Deng, RAFT: Recurrent All-Pairs Field Transforms for Optical Flow, ECCV 2020), whose weights must be
-on this machine. A flow is trusted where the flow back leads to where it came from (Sundaram et al., ECCV 2010):
+torchvision's RAFT (Teed and Deng, RAFT: Recurrent All-Pairs Field Transforms for Optical Flow, ECCV 2020), whose weights,
+torchvision's or the authors', must be on this machine. A flow is trusted where the flow back leads to where it came from
+(Sundaram et al., ECCV 2010):
 
     |f(p) + g(p + f(p))|^2 < RELATIVE (|f(p)|^2 + |g(p + f(p))|^2) + ABSOLUTE
 
@@ -38,8 +39,15 @@ EstimatorName = Literal["dis", "raft"]
 
 RELATIVE, ABSOLUTE = 0.01, 0.5
 
-RAFT_FILES = {"raft_large": "raft_large_C_T_SKHT_V2-ff5fadd5.pth", "raft_small": "raft_small_C_T_V2-01064c6d.pth"}
-"""torchvision's files, the better first; the first that is on this machine is taken."""
+RAFT_FILES = {
+    "raft_large_C_T_SKHT_V2-ff5fadd5.pth": "raft_large",
+    "raft-sintel-90630d2e.pth": "raft_large",
+    "raft_small_C_T_V2-01064c6d.pth": "raft_small",
+}
+"""Files to torchvision's networks, the better first; the first that is on this machine is taken.
+
+The second is the authors' own ``raft-sintel.pth``, renamed as torchvision names its files.
+"""
 
 _DIS_SMALLEST = 32
 """DIS crashes where a side is under 16 pixels; smaller frames are padded to this."""
@@ -142,7 +150,7 @@ def open_raft(*, device: str = "cpu") -> Raft:
     from colorbench.weights.backbones import find_backbone
 
     missing = []
-    for name, file_name in RAFT_FILES.items():
+    for file_name, name in RAFT_FILES.items():
         found = find_backbone(file_name)
         if isinstance(found, Path):
             return Raft(_raft(name, found).to(device))
@@ -162,11 +170,13 @@ def _raft(name: str, path: Path) -> nn.Module:
     ensure_torchvision()
     from torchvision.models import optical_flow
 
+    from colorbench.flow.raft_weights import torchvision_state
+
     network: nn.Module = getattr(optical_flow, name)(weights=None)
     try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        network.load_state_dict(torchvision_state(torch.load(path, map_location="cpu", weights_only=True)))
     except (RuntimeError, OSError, ValueError, EOFError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{path} does not fit {name}: {error}", wanted="torchvision's file", remedy="get it again") from error
+        raise WeightsError(f"{path} does not fit {name}: {error}", wanted="the published file", remedy="get it again") from error
     return network.eval().requires_grad_(False)
 
 

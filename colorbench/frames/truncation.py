@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import BinaryIO, Literal
+
+from colorbench.files.regular import open_regular
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
@@ -36,8 +39,8 @@ def video_shortfall(path: Path) -> str:
 
     Compares the sizes that the container announces with the file's. A Matroska segment of unknown size (a live recording) passes.
     """
-    have = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
+        have = os.fstat(file.fileno()).st_size
         head = file.read(12)
         file.seek(0)
         if head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}:

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from colorbench.errors import FramesError
+from colorbench.files.regular import open_regular
+from colorbench.frames.rescaling import Rescaler
+from colorbench.frames.siting import stream_siting
 from colorbench.frames.truncation import video_shortfall
 from colorbench.frames.yuv import frame_to_rgb
 from colorbench.types import RgbFrame
@@ -19,7 +22,15 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts"})
+VIDEO_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in (
+        *("mp4", "m4v", "mov", "3gp", "3g2", "mkv", "webm", "avi", "mpg", "mpeg", "vob", "ts", "m2ts", "mts"),
+        *("wmv", "asf", "flv", "f4v", "mxf", "ogv", "gif"),
+    )
+)
+_TIMELESS = {"avi"}
+"""Containers without presentation times: those of frames that are coded out of order are FFmpeg's guesses."""
 _CONVERT = "convert it to lossless frames that can be addressed: ffmpeg -i IN -vsync passthrough -c:v ffv1 OUT.mkv"
 
 
@@ -60,13 +71,12 @@ class VideoSource:
     """
 
     def __init__(self, path: Path) -> None:
-        from av.video.reformatter import VideoReformatter
-
         self.path = path
-        self._reformatter = VideoReformatter()
+        self._rescaler = Rescaler()
         self._next = 0
         self._index = _read_index(path)
         self._container, self._stream = _open(path)
+        self._siting = stream_siting(path, self._stream)
         self.fps: Fraction | None = self._stream.average_rate or self._stream.guessed_rate
         first = self._start()
         self.height, self.width = self._rgb(0, first).shape[:2]
@@ -80,6 +90,8 @@ class VideoSource:
         if index < self._next or self._index.key_before(index)[0] > self._next:
             self._seek(index)
         for number, frame in self._frames:
+            if number > index and self._index.times and self._forget_times():
+                return self.read(index)
             self._next = number + 1
             if number < index:
                 continue
@@ -100,7 +112,7 @@ class VideoSource:
         return (self.read(index) for index in range(self.n_frames)[start:stop])
 
     def _rgb(self, index: int, frame: VideoFrame) -> RgbFrame:
-        return frame_to_rgb(frame, reformatter=self._reformatter, name=f"{self.path}: frame {index}")
+        return frame_to_rgb(frame, rescaler=self._rescaler, siting=self._siting, name=f"{self.path}: frame {index}")
 
     def _start(self) -> VideoFrame:
         """To the first frame that decodes; a recording that was cut from a longer one may begin with frames that can't."""
@@ -113,6 +125,19 @@ class VideoSource:
         self._frames = chain([(0, frame)], self._frames)
         return frame
 
+    def _forget_times(self) -> bool:
+        """Goes by order alone, if all frames decode in order and yet not at their times: then it is the times that are wrong."""
+        if _count(self.path) != self._index.n_frames:
+            return False
+        self._index = _Index((), (), self._index.n_frames)
+        self._reopen()
+        return True
+
+    def _reopen(self) -> None:
+        self._container.close()
+        self._container, self._stream = _open(self.path)
+        self._frames, self._next = self._numbered(), 0
+
     def _seek(self, index: int) -> None:
         """To a frame at or before ``index``; from the start where the container lands behind it."""
         time = self._index.key_before(index)[1]
@@ -123,9 +148,7 @@ class VideoSource:
             if first is not None and first[0] <= index:
                 self._frames, self._next = chain([first], frames), first[0]
                 return
-        self._container.close()
-        self._container, self._stream = _open(self.path)
-        self._frames, self._next = self._numbered(), 0
+        self._reopen()
 
     def _numbered(self) -> Iterator[tuple[int, VideoFrame]]:
         """The frames that decode from here on, with their numbers."""
@@ -146,7 +169,8 @@ def _open(path: Path) -> tuple[InputContainer, VideoStream]:
     from av.stream import Disposition
 
     try:
-        container = av.open(str(path))
+        with open_regular(path):
+            container = av.open(str(path))
     except (FFmpegError, OSError) as error:
         raise FramesError(
             f"{path} can't be opened as a video: {error.strerror or error}",
@@ -186,7 +210,8 @@ def _read_index(path: Path) -> _Index:
         if not times:
             raise FramesError(f"{path} has no frame in it", wanted="at least one frame", remedy="check the file")
         known = sorted(time for time in times if time is not None)
-        if len(known) == len(times) and all(a < b for a, b in pairwise(known)):
+        guessed = stream.codec_context.has_b_frames and not _TIMELESS.isdisjoint(container.format.name.split(","))
+        if not guessed and len(known) == len(times) and all(a < b for a, b in pairwise(known)):
             return _Index(tuple(known), tuple(sorted(keys)), len(known))
     return _Index((), (), _count(path))
 

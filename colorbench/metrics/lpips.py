@@ -7,12 +7,19 @@ missing and how to get it. The weights are verified before use and nothing is do
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colorbench.errors import MetricError
 from colorbench.metric import FramePair
 from colorbench.metrics.perceptual import BACKBONES, Features, Net, PerceptualDistance
 from colorbench.types import MetricCard, RgbFrame
 from colorbench.weights.backbones import Missing, find_backbone
+from colorbench.weights.tensors import tensors_digest
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class LpipsScorer:
@@ -49,7 +56,7 @@ class Lpips:
             signature=(
                 ("input", "rgb8-as-minus1-to-1"),
                 ("net", net),
-                ("weights", BACKBONES[net].file_name),
+                ("weights", _identity(net)),
                 ("heads", "lpips-0.1"),
                 ("size", "as-scored"),
                 ("precision", "float32"),
@@ -68,9 +75,10 @@ class Lpips:
         """Loads the verified weights.
 
         Raises:
-            MetricError: they are not on this machine, or not what their name says.
+            MetricError: they are not on this machine, or not what their name or the metric's signature says.
+            WeightsError: the file can't be read.
         """
-        import torch
+        from colorbench.nets.checkpoints import read_state
 
         found = find_backbone(BACKBONES[self.net].file_name)
         if isinstance(found, Missing):
@@ -79,8 +87,28 @@ class Lpips:
                 wanted="torchvision's ImageNet weights",
                 remedy=f"get it with: {found.command}",
             )
-        weights = torch.load(found, map_location="cpu", weights_only=True)
+        weights = {name: value.float() for name, value in read_state(found).items() if name.startswith("features.")}
+        self._check(weights, found)
         return LpipsScorer(PerceptualDistance(self.net, weights, device=device), f"{self.card.name}/features on {device}")
+
+    def _check(self, weights: Mapping[str, Tensor], path: Path) -> None:
+        """Whatever file they are from, the tensors are those that the signature names."""
+        wanted = BACKBONES[self.net].tensors
+        if not wanted:
+            return
+        found = tensors_digest({name: value.numpy() for name, value in weights.items()})
+        if found != wanted:
+            raise MetricError(
+                f"{self.card.name}: the convolutions in {path} have the SHA-256 {found[:12]}..., not {wanted[:12]}...",
+                wanted="torchvision's ImageNet weights",
+                remedy="remove the file and fetch it again",
+            )
+
+
+def _identity(net: Net) -> str:
+    """Which backbone it was: the digest of the convolutions, or the file where that is not known."""
+    backbone = BACKBONES[net]
+    return f"features-sha256-{backbone.tensors[:12]}" if backbone.tensors else backbone.file_name
 
 
 def lpips(truth: RgbFrame, prediction: RgbFrame, *, net: Net = "alex", device: str = "cpu") -> float:

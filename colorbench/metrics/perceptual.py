@@ -40,11 +40,16 @@ class Backbone:
     """Where each layer ends in the network's ``features``."""
     least_side: int
     """Smallest frame side that leaves a position in the last layer."""
+    tensors: str = ""
+    """:func:`colorbench.weights.tensors.tensors_digest` of the network's ``features``; empty where it is not known."""
 
+
+_ALEXNET = "195266a4c8e96483085621ac3389a6c24f1dd0963c9ac0e001705d24ece83273"
+_VGG16 = "e7a5a0521f65f1615c3aab84437b37f969539737cec5eb492c06e0321f4bdbc4"
 
 BACKBONES: Mapping[Net, Backbone] = {
-    "alex": Backbone("alexnet", "alexnet-owt-7be5be79.pth", (2, 5, 8, 10, 12), 31),
-    "vgg": Backbone("vgg16", "vgg16-397923af.pth", (4, 9, 16, 23, 30), 16),
+    "alex": Backbone("alexnet", "alexnet-owt-7be5be79.pth", (2, 5, 8, 10, 12), 31, _ALEXNET),
+    "vgg": Backbone("vgg16", "vgg16-397923af.pth", (4, 9, 16, 23, 30), 16, _VGG16),
     "squeeze": Backbone("squeezenet1_1", "squeezenet1_1-b8a52dc0.pth", (2, 5, 8, 10, 11, 12, 13), 17),
 }
 

@@ -104,12 +104,18 @@ def _read_torch(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         names = _foreign_names(path)
-        if not names and "GLOBAL" not in str(error):
-            raise _damaged(path, error) from error
+        if names or "GLOBAL" in str(error):
+            what = _some(names) or "unknown classes"
+            raise WeightsError(
+                f"{path} holds more than tensors ({what}); reading these would run code from the file",
+                wanted="tensors in plain containers",
+                remedy=f"only if you trust where it is from, keep its tensors alone, IN to OUT: {_CONVERT}",
+            ) from error
+        # torch's own words, which the error is not quoted with, advise to switch its safety off.
         raise WeightsError(
-            f"{path} holds more than tensors ({_some(names) or 'unknown classes'}); reading these would run code from the file",
-            wanted="tensors in plain containers",
-            remedy=f"only if you trust where it is from, keep its tensors alone, IN to OUT: {_CONVERT}",
+            f"{path} is a pickle that torch.save did not write, or a damaged one",
+            wanted="a .safetensors or torch file",
+            remedy="save its tensors with torch.save, or get it again",
         ) from error
     # Cut or foreign bytes make torch's reader fail in any way, IndexError among them.
     except Exception as error:

@@ -26,7 +26,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 from colorbench.errors import UnknownNameError, UsageError
-from colorbench.nets.scores import exact_best, row_slices, scores_of
+from colorbench.nets.scores import exact_best, first_largest, row_slices, scores_of
 
 Mode = Literal["soft", "hard"]
 
@@ -49,9 +49,13 @@ class Match:
     """(N, C, h, w), the reference's values carried to the frame."""
     similarity: Tensor
     """(N, 1, h, w), the largest cosine over the reference's positions, in [-1, 1]."""
+    index: Tensor | None = None
+    """(N, h, w) int64, the reference's position of the largest cosine, in row-major order; None where it was not asked for."""
 
 
-def correspond(query: Tensor, key: Tensor, values: Tensor, *, temperature: float = 0.01, mode: Mode = "soft") -> Match:
+def correspond(
+    query: Tensor, key: Tensor, values: Tensor, *, temperature: float = 0.01, mode: Mode = "soft", indexed: bool = False
+) -> Match:
     """Warps a reference's values to frames.
 
     Computed in float32 whatever the inputs are, autocast or not, and in float64 where the query is. Differentiable in all three
@@ -64,6 +68,7 @@ def correspond(query: Tensor, key: Tensor, values: Tensor, *, temperature: float
         temperature: what cosines are divided by before the softmax; at 1e-10 only exact ties share. Not used by "hard".
         mode: "soft" is eq. 1; "hard" takes the position of the largest cosine (exactly: what float64 would choose), of several
             that are equal the first in row-major order.
+        indexed: True: with the index of the largest cosine, which passes no gradient.
 
     Raises:
         UsageError: shapes that do not fit each other, nothing to match, or a temperature that is not above 0.
@@ -78,30 +83,35 @@ def correspond(query: Tensor, key: Tensor, values: Tensor, *, temperature: float
     count, _, height, width = query.shape
     with torch.autocast(query.device.type, enabled=False), _full_precision(query.device):
         q, k, v = (x.to(dtype).flatten(2) for x in (query, key, values))  # (N, D, n), (N or 1, D, m), (N or 1, C, m)
-        pairs = [_match(q[i], k[i % len(k)], v[i % len(v)], temperature, mode) for i in range(count)]
-    found = torch.stack([values for values, _ in pairs])  # (N, C, n)
-    similarity = torch.stack([largest for _, largest in pairs])  # (N, n)
+        pairs = [_match(q[i], k[i % len(k)], v[i % len(v)], temperature, mode, indexed=indexed) for i in range(count)]
+    found = torch.stack([values for values, _, _ in pairs])  # (N, C, n)
+    similarity = torch.stack([largest for _, largest, _ in pairs])  # (N, n)
+    index = [places for _, _, places in pairs if places is not None]
     return Match(
         values=found.reshape(count, -1, height, width),
         similarity=similarity.reshape(count, 1, height, width),
+        index=torch.stack(index).reshape(count, height, width) if index else None,
     )
 
 
-def _match(q: Tensor, k: Tensor, v: Tensor, temperature: float, mode: Mode) -> tuple[Tensor, Tensor]:
-    """(D, n), (D, m), (C, m) -> (C, n) and (n,)."""
+def _match(
+    q: Tensor, k: Tensor, v: Tensor, temperature: float, mode: Mode, *, indexed: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """(D, n), (D, m), (C, m) -> (C, n), (n,) and, where it is asked for, (n,)."""
     if mode == "hard":
-        index, similarity = exact_best(q.detach(), k.detach())
-        return v.index_select(1, index), similarity
+        best, similarity = exact_best(q.detach(), k.detach())
+        return v.index_select(1, best), similarity, best if indexed else None
     training = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v))
+    if not (training or q.is_cuda):
+        return _streamed(q, k, v, temperature, indexed=indexed)
+    index = exact_best(q.detach(), k.detach())[0] if indexed else None
     if q.is_cuda:
-        return _fused(q, k, v, temperature), _similarity(q, k, training=training)
-    if training:
-        parts = [
-            checkpoint(_attend, q[:, rows], k, v, temperature, use_reentrant=False, preserve_rng_state=False)
-            for rows in row_slices(q, k)
-        ]
-        return torch.cat([values for values, _ in parts], dim=1), torch.cat([largest for _, largest in parts])
-    return _streamed(q, k, v, temperature)
+        return _fused(q, k, v, temperature), _similarity(q, k, training=training), index
+    parts = [
+        checkpoint(_attend, q[:, rows], k, v, temperature, use_reentrant=False, preserve_rng_state=False)
+        for rows in row_slices(q, k)
+    ]
+    return torch.cat([values for values, _ in parts], dim=1), torch.cat([largest for _, largest in parts]), index
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -112,22 +122,25 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, temperature: float) -> tuple[Tensor
     return v @ weights.T, top[:, 0]
 
 
-def _streamed(q: Tensor, k: Tensor, v: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """The same for all rows, chunk by chunk in one buffer."""
+def _streamed(q: Tensor, k: Tensor, v: Tensor, temperature: float, *, indexed: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The same for all rows, chunk by chunk in one buffer; the index is the largest score's in the tensors' own type."""
     slices = list(row_slices(q, k))
     buffer = q.new_empty(slices[0].stop, k.shape[1])
     # A last channel of ones collects the sums of the weights in the same product.
     extended = torch.cat((v, v.new_ones(1, v.shape[1])))  # (C + 1, m)
     sums = q.new_empty(len(extended), q.shape[1])  # (C + 1, n)
     similarity = q.new_empty(q.shape[1])
+    index = torch.empty(q.shape[1], dtype=torch.int64) if indexed else None
     for rows in slices:
         scores = scores_of(q[:, rows], k, out=buffer[: rows.stop - rows.start])
         top = scores.amax(dim=1, keepdim=True)  # (r, 1)
         similarity[rows] = top[:, 0]
+        if index is not None:
+            index[rows] = first_largest(scores)
         # The largest is subtracted before the division, which it would otherwise round: at 1e-10 logits reach 1e10.
         weights = scores.sub_(top).mul_(1.0 / temperature).clamp_(min=_CUTOFF).exp_()
         torch.mm(extended, weights.T, out=sums[:, rows])
-    return sums[:-1].div_(sums[-1]), similarity
+    return sums[:-1].div_(sums[-1]), similarity, index
 
 
 def _fused(q: Tensor, k: Tensor, v: Tensor, temperature: float) -> Tensor:

@@ -77,7 +77,7 @@ def exact_best(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
     doubt, tie = (scale * _rounding(len(q), dtype) for dtype in (q.dtype, torch.float64))
     for rows in slices:
         scores = torch.mm(q[:, rows].T, k, out=buffer[: rows.stop - rows.start])  # (r, m)
-        column = _first_largest(scores)[:, None]  # (r, 1)
+        column = first_largest(scores)[:, None]  # (r, 1)
         top = scores.gather(1, column)
         runner_up = scores.scatter_(1, column, -torch.inf).amax(dim=1, keepdim=True)
         again = (runner_up >= top - doubt).nonzero()[:, 0]
@@ -105,7 +105,7 @@ def _refined(q: Tensor, k: Tensor, columns: Tensor, *, tie: float) -> Tensor:
     return index
 
 
-def _first_largest(scores: Tensor) -> Tensor:
+def first_largest(scores: Tensor) -> Tensor:
     """(r, m) -> (r,). On a CPU by NumPy, whose argmax is vectorized: one thread of it takes a quarter of the time of torch's."""
     return scores.argmax(dim=1) if scores.is_cuda else torch.from_numpy(scores.numpy().argmax(axis=1))
 

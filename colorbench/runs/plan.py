@@ -14,7 +14,9 @@ from colorbench.clips.protocol import load_protocol, metric_fields, run_fields
 from colorbench.dataset import find_root
 from colorbench.errors import FramesError, MetricError, UnknownNameError, UsageError
 from colorbench.files.composed import find_name
+from colorbench.foreign import contained
 from colorbench.frames.content_state import content_state
+from colorbench.frames.oddities import oddities_of
 from colorbench.frames.opening import content_digest, natural_key
 from colorbench.metric import ClipMetric, FrameMetric
 from colorbench.registry import DATASETS, METRICS
@@ -60,6 +62,10 @@ class Plan:
     """NAME or NAME:SPLIT."""
     absent: tuple[str, ...]
     """Clips that the split lists and this machine lacks."""
+    left_out: tuple[str, ...]
+    """What lies beside the clips and is none, each with the reason."""
+    oddities: tuple[str, ...]
+    """What may be a mistake in a clip's folder, each with the clip's name."""
     clips: tuple[Clip, ...]
     clip_digests: tuple[str, ...]
     clip_states: tuple[str, ...]
@@ -134,10 +140,12 @@ def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor, sees_gpu: Callable
     dataset = DATASETS.get(dataset_name)
     if split and split not in dataset.card.splits:
         raise UnknownNameError(f"split of dataset {dataset_name!r}:", split, dataset.card.splits)
-    root = find_root(dataset, spec.data_root)
-    split = split or (dataset.card.splits[0] if dataset.card.splits else "")
-    clips = _select(dataset.clips(root, split=split or None), spec.clips)
-    absent = getattr(dataset, "absent", lambda *_: ())(root, split or None)
+    with contained(f"dataset {dataset_name!r}"):
+        root = find_root(dataset, spec.data_root)
+        split = split or (dataset.card.splits[0] if dataset.card.splits else "")
+        clips = _select(dataset.clips(root, split=split or None), spec.clips)
+        absent = tuple(getattr(dataset, "absent", lambda *_: ())(root, split or None))
+        left_out = tuple(getattr(dataset, "left_out", lambda _: ())(root))
     metrics = _plan_metrics(spec)
     states, digests = zip(*(_hashed(clip, executor=executor) for clip in clips), strict=True)
     methods = tuple(plan_method(method, protocol, spec, sees_gpu=sees_gpu) for method in _labelled(spec.methods))
@@ -145,7 +153,9 @@ def make_plan(spec: RunSpec, *, executor: ThreadPoolExecutor, sees_gpu: Callable
         spec=spec,
         protocol=protocol,
         dataset=f"{dataset_name}:{split}" if split else dataset_name,
-        absent=tuple(absent),
+        absent=absent,
+        left_out=left_out,
+        oddities=tuple(f"{clip.name}: {said}" for clip in clips for said in oddities_of(clip)),
         clips=clips,
         clip_digests=tuple(digests),
         clip_states=tuple(states),
@@ -215,7 +225,8 @@ def _plan_metrics(spec: RunSpec) -> tuple[PlannedMetric, ...]:
     planned = []
     for name in names:
         metric = METRICS.get(name)
-        reason = metric.unavailable()
+        with contained(f"metric {name!r}"):
+            reason = metric.unavailable()
         if reason and name in spec.require:
             raise MetricError(f"required metric {name!r} can't be computed here: {reason}")
         planned.append(PlannedMetric(metric, reason, metric_identity(metric)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from colorbench.errors import MethodError, UnknownNameError, UsageError
+from colorbench.foreign import contained
 from colorbench.method import Method
 from colorbench.registry import METHODS
 from colorbench.runs.provenance import source_digest
@@ -87,12 +88,14 @@ def method_identity(method: Method, variant: str, settings: Mapping[str, str], *
         threads: of torch; the last bits of what it computes on a CPU depend on them.
     """
     name = method.card.name
+    with contained(f"method {name!r}"):
+        fingerprint = method.fingerprint(variant=variant, settings=settings)
     parts = [
         source_digest(METHODS.module_of(name), *_BESIDE),
         name,
         variant,
         settings,
-        method.fingerprint(variant=variant, settings=settings),
+        fingerprint,
         device,
     ]
     return digest([*parts, f"{threads} threads"] if device == "cpu" and threads != 1 else parts)
@@ -163,13 +166,18 @@ def _variant(method: Method, spec: MethodSpec, protocol: Protocol) -> Variant:
         candidates = [variant for variant in method.card.variants if variant.by_default]
     reasons = []
     for variant in candidates:
-        reason = method.unavailable(variant.name) or _too_few(variant, protocol)
+        reason = _unavailable(method, variant) or _too_few(variant, protocol)
         if not reason:
             return variant
         reasons.append(f"{spec.name}:{variant.name}: {reason}")
-    missing = any(method.unavailable(variant.name) for variant in candidates)
+    missing = any(_unavailable(method, variant) for variant in candidates)
     remedy = "get what is missing" if missing else "change --protocol"
     raise UsageError("; ".join(reasons), wanted="a variant that can run", remedy=f"{remedy}, or leave the method out")
+
+
+def _unavailable(method: Method, variant: Variant) -> str:
+    with contained(f"method {method.card.name!r}"):
+        return method.unavailable(variant.name)
 
 
 def _too_few(variant: Variant, protocol: Protocol) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -44,6 +45,8 @@ class ConsoleProgress:
         say(f"dataset   {plan.dataset}: {len(plan.clips)} clip{'s' if len(plan.clips) != 1 else ''}", markup=False)
         if plan.absent:
             say(f"          not on this machine: {', '.join(plan.absent)}", markup=False)
+        for line in (*_first("left out: ", plan.left_out), *_first("", plan.oddities)):
+            say(f"          {line}", markup=False)
         say(f"protocol  {signature(*plan.signature_fields())}", markup=False)
         for method in plan.methods:
             settings = "".join(f" {name}={value}" for name, value in method.settings.items())
@@ -100,3 +103,9 @@ class ConsoleProgress:
     def _remove(self, label: str, clip: str) -> None:
         if self._bar is not None and (label, clip) in self._frames:
             self._bar.remove_task(self._frames.pop((label, clip)))
+
+
+def _first(before: str, lines: Sequence[str], most: int = 10) -> Iterator[str]:
+    yield from (before + line for line in lines[:most])
+    if len(lines) > most:
+        yield f"{before}{len(lines) - most} more"

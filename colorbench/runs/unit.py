@@ -127,7 +127,7 @@ class Workshop:
             peak_vram_mib=cost.peak_vram_mib,
         )
 
-    def failure(self, unit: Unit, error: Exception) -> Made:
+    def failure(self, unit: Unit, error: BaseException) -> Made:
         """The record of a unit that came to nothing."""
         return failure(self.plan, unit, error, origin=self._origin(unit))
 
@@ -160,7 +160,7 @@ class Workshop:
         return self._passes[device]
 
 
-def failure(plan: Plan, unit: Unit, error: Exception, *, origin: Mapping[str, Any] | None = None) -> Made:
+def failure(plan: Plan, unit: Unit, error: BaseException, *, origin: Mapping[str, Any] | None = None) -> Made:
     """The record of a unit that came to nothing.
 
     Args:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorbench.errors import UsageError
+from colorbench.foreign import contained
 from colorbench.training.trainable import TRAINABLES
 
 if TYPE_CHECKING:
@@ -40,20 +41,22 @@ def train_by_name(
     if data is None:
         raise UsageError("no training data named", wanted=trainable.card.data, remedy="--data PATH, or COLORBENCH_DATA=PATH")
     label = preset.removesuffix(".toml").rpartition("/")[2]
-    recipe, task = trainable.open(preset=preset, overrides=overrides, data=data)
+    with contained(f"trainable network {name!r}", exits_only=True):
+        recipe, task = trainable.open(preset=preset, overrides=overrides, data=data)
     command = ["colorbench", "train", name, "--preset", preset, "--data", "DATA"]
     command += [part for key, value in overrides.items() for part in ("--set", f"{key}={value}")]
     if until is not None:
         command += ["--until", str(until)]
-    return train(
-        trainable.card.stem.format(name=name, preset=label),
-        task,
-        recipe,
-        out or Path("runs") / f"train-{name}-{label}",
-        watcher=watcher,
-        place=Place(device=device, devices=devices, workers=workers, until=until),
-        command=tuple(command),
-    )
+    with contained(f"trainable network {name!r}", exits_only=True):
+        return train(
+            trainable.card.stem.format(name=name, preset=label),
+            task,
+            recipe,
+            out or Path("runs") / f"train-{name}-{label}",
+            watcher=watcher,
+            place=Place(device=device, devices=devices, workers=workers, until=until),
+            command=tuple(command),
+        )
 
 
 def describe_trained(trained: Trained) -> str:

@@ -55,6 +55,8 @@ class TripletSettings:
     """True: the frames follow one another, for losses over time."""
     window: tuple[float, float] = (0.5, 1.0)
     """Size of the window cut from a clip, as a share of the largest that fits; never below ``size`` where that fits."""
+    stretched: bool = False
+    """True: a clip's frames are brought to ``size`` whole, whatever their aspect, as the protocol does; without ``window``."""
     flip: float = 0.5
     """Probability that all of a sample is mirrored."""
     reversal: float = 0.5
@@ -194,20 +196,28 @@ class Triplets:
 
     def _cut(self, reel: Reel, moments: _Moments, rng: np.random.Generator) -> list[RgbFrame]:
         """The same window of all frames, at the size of samples."""
-        import cv2
-
         height, width = self.settings.size
-        count, rows, columns = reel.frames.shape[:3]
+        rows, columns = reel.frames.shape[1:3]
+        if self.settings.stretched:
+            return self._resized(reel, moments, slice(None), slice(None), rng)
         largest = min(rows, columns * height / width)
         low, high = self.settings.window
         share = rng.uniform(min(high, max(low, height / largest)), high)
         side = max(1, round(largest * share))
         across = max(1, min(columns, round(largest * share * width / height)))
         top, left = int(rng.integers(rows - side + 1)), int(rng.integers(columns - across + 1))
-        start = int(rng.integers(count - moments.length + 1))
-        way = cv2.INTER_AREA if side > height else cv2.INTER_LINEAR
+        return self._resized(reel, moments, slice(top, top + side), slice(left, left + across), rng)
+
+    def _resized(self, reel: Reel, moments: _Moments, rows: slice, columns: slice, rng: np.random.Generator) -> list[RgbFrame]:
+        """A window of a span's frames, at the size of samples."""
+        import cv2
+
+        height, width = self.settings.size
+        start = int(rng.integers(len(reel.frames) - moments.length + 1))
+        cut = reel.frames[:, rows, columns]
+        way = cv2.INTER_AREA if cut.shape[1] > height else cv2.INTER_LINEAR
         return [
-            cv2.resize(reel.frames[start + moment, top : top + side, left : left + across], (width, height), interpolation=way)
+            cv2.resize(cut[start + moment], (width, height), interpolation=way)
             for moment in (0, *moments.inner, moments.length - 1)
         ]
 

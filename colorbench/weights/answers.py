@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 if TYPE_CHECKING:
     from requests import Response
@@ -19,6 +22,27 @@ def refusal_of(response: Response, address: str) -> str:
         return "leads from https to an address without"
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     return f"sends the file compressed ({encoding})" if encoding not in ("", "identity") else ""
+
+
+def private_target(response: Response, own: str | None) -> str:
+    """The private host to which an answer sends on: this machine, its network, a cloud's metadata. Empty where it does not.
+
+    A name is looked up here and again by the transfer, so who answers differently each time is not found out.
+
+    Args:
+        response: before its redirect is followed.
+        own: the host that the manifest names, which may be anywhere.
+    """
+    if not response.is_redirect:
+        return ""
+    host = urlsplit(urljoin(response.url, response.headers["Location"])).hostname or ""
+    if host == own:
+        return ""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        return ""  # behind a proxy names need not be known; without one, the transfer says the same
+    return "" if all(ip_address(str(address).partition("%")[0]).is_global for address in found) else host
 
 
 def read_mark(response: Response) -> str:

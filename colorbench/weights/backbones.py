@@ -1,6 +1,7 @@
 """Where the ImageNet backbones of perceptual metrics are on this machine. Looks, verifies, never downloads.
 
-torchvision names its files ``NAME-DIGITS.pth``: eight hexadecimal ones that the SHA-256 of the file starts with.
+torchvision names its files ``NAME-DIGITS.pth``: eight hexadecimal ones that the SHA-256 of the file starts with. The same
+convolutions without their classifier, out of a package, are known by the digest of their tensors.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from colorbench.files.cache import cache_root
 from colorbench.weights.manifest import load_manifest
+from colorbench.weights.package_member import converted_flaw
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,23 @@ def weight_folders() -> tuple[Path, ...]:
 
 
 def find_backbone(file_name: str) -> Path | Missing:
-    """The verified file of that name, or why there is none and what to do.
+    """The verified file of a backbone, or why there is none and what to do.
 
     Args:
-        file_name: torchvision's name, ending in eight digits of its SHA-256.
+        file_name: torchvision's name, ending in eight digits of its SHA-256. A converted file of the same weights, which is a
+            ``.safetensors`` with the convolutions alone, comes before it.
     """
     folders = weight_folders()
-    command = _command(file_name, folders[0])
+    entry = next((entry for entry in load_manifest().values() if entry.place == file_name), None)
+    command = entry.command if entry else f"cp {file_name} {_shown(folders[0])}"
+    flaw = ""
+    for member in entry.packages if entry else ():
+        path = folders[0] / member.place
+        if path.is_file():
+            wrong = converted_flaw(path, member)
+            if not wrong:
+                return path
+            flaw = flaw or f"{path} is damaged: {wrong}"
     for folder in folders:
         path = folder / file_name
         if path.is_file():
@@ -52,7 +64,7 @@ def find_backbone(file_name: str) -> Path | Missing:
             if found.startswith(wanted):
                 return path
             return Missing(f"{path} is not what its name says: its SHA-256 starts with {found[:8]}, not {wanted}", command)
-    return Missing(f"no {file_name} in {' or '.join(map(_shown, folders))}", command)
+    return Missing(flaw or f"no {file_name} in {' or '.join(map(_shown, folders))}", command)
 
 
 def _digits(file_name: str) -> str:
@@ -60,11 +72,6 @@ def _digits(file_name: str) -> str:
     if match is None:
         raise ValueError(f"{file_name!r} does not end in -DIGITS.pth, eight hexadecimal ones")
     return match[1]
-
-
-def _command(file_name: str, folder: Path) -> str:
-    name = next((entry.name for entry in load_manifest().values() if entry.place == file_name), None)
-    return f"colorbench weights fetch {name}" if name else f"cp {file_name} {_shown(folder)}"
 
 
 def _shown(path: Path) -> str:

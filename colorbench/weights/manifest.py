@@ -15,8 +15,10 @@ from typing import Literal
 
 from colorbench.errors import UnknownNameError, UsageError
 from colorbench.records import record_from
+from colorbench.weights.package_member import PackageMember, member_flaw
 
 Kind = Literal["file", "archive", "auto"]
+SourceKind = Literal["packages", "addresses"]
 
 MANIFEST = Path(__file__).parent / "manifest.toml"
 
@@ -50,6 +52,10 @@ class WeightsEntry:
     md5: str = ""
     torch_hub: bool = False
     """Also used from torch hub's checkpoints, where torchvision puts it."""
+    packages: tuple[PackageMember, ...] = ()
+    """Archives of packages that hold the same weights, in order of preference; what they give lies at a place of its own."""
+    order: tuple[SourceKind, ...] = ("packages", "addresses")
+    """In which order sources are tried; one that is not named is not."""
     note: str = ""
 
     @property
@@ -113,11 +119,19 @@ def _wrong(entry: WeightsEntry, others: Iterable[WeightsEntry]) -> str:
         return "a name of small letters, digits, '.', '_' and '-' was wanted"
     if place.is_absolute() or not place.parts or any(part.startswith(".") for part in place.parts):
         return f"place {entry.place!r} is not a path inside the weights folder"
+    for member in entry.packages:
+        if wrong := member_flaw(member):
+            return f"{member.package}: {wrong}"
+    places = [entry.place, *(member.place for member in entry.packages)]
     for other in others:
         if other.name == entry.name:
             return "named twice"
-        if f"{entry.place}/".startswith(f"{other.place}/") or f"{other.place}/".startswith(f"{entry.place}/"):
-            return f"place {entry.place!r} is {other.name}'s"
+        for theirs in (other.place, *(member.place for member in other.packages)):
+            for ours in places:
+                if f"{ours}/".startswith(f"{theirs}/") or f"{theirs}/".startswith(f"{ours}/"):
+                    return f"place {ours!r} is {other.name}'s"
+    if not entry.order or len(set(entry.order)) < len(entry.order):
+        return "order names each kind of source once"
     if not entry.addresses or not all(re.match(r"https?://[^/\s]+/\S", address) for address in entry.addresses):
         return "an http or https address was wanted"
     for kind, length in _LENGTHS.items():

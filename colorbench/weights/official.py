@@ -14,6 +14,7 @@ from typing import Any, Literal
 from colorbench.errors import StoreError, UnknownNameError, WeightsError
 from colorbench.weights.backbones import weight_folders
 from colorbench.weights.manifest import WeightsEntry, load_manifest, select_entries
+from colorbench.weights.package_member import converted_flaw
 from colorbench.weights.pins import Pin, PinnedFile, describe_file, pin_path, read_pin, resolve, write_pin
 from colorbench.weights.verification import file_digests, verify
 
@@ -51,6 +52,29 @@ def weights_state(entry: WeightsEntry, *, root: Path | None = None) -> WeightsSt
         root: default :func:`weights_root`.
     """
     root = root or weights_root()
+    converted = _converted(entry, root)
+    if converted is not None and converted.state == "here":
+        return converted
+    state = _downloaded(entry, root)
+    return state if converted is None or state.state == "here" else converted
+
+
+def _converted(entry: WeightsEntry, root: Path) -> WeightsState | None:
+    """What became of a package's member: the first that is here, else a damaged one. Known by its tensors, so without a pin."""
+    damaged = None
+    for member in entry.packages:
+        path = root / member.place
+        if path.is_file():
+            size = path.stat().st_size
+            flaw = converted_flaw(path, member)
+            if not flaw:
+                return WeightsState(entry=entry, state="here", path=path, size=size)
+            damaged = damaged or WeightsState(entry=entry, state="damaged", path=path, reason=flaw, size=size)
+    return damaged
+
+
+def _downloaded(entry: WeightsEntry, root: Path) -> WeightsState:
+    """What the addresses give."""
     path = _present(entry, root)
     try:
         pin = read_pin(root, entry.name)

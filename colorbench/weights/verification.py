@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from colorbench.files.archives import archive_kind
+from colorbench.weights.form import form_flaw
 from colorbench.weights.manifest import WeightsEntry
 from colorbench.weights.pins import Pin
 from colorbench.weights.web_page import HEAD_BYTES, foreign_text
@@ -22,14 +24,15 @@ class Verdict:
     """Empty where the file was refused before it was read."""
     flaw: str
     """Why it is not the file; empty where it is, as far as anybody knows."""
-    kind: Literal["", "page", "size", "digest", "pin"] = ""
+    kind: Literal["", "page", "size", "form", "digest", "pin"] = ""
 
 
 def verify(path: Path, entry: WeightsEntry, pin: Pin | None) -> Verdict:
     """Compares a download with what is known of it.
 
-    The order is from cheap to dear: text that can't be weights, the size, then the digests in one pass. A whole published SHA-256
-    decides alone; else every digest that is published, or the digits of one, must fit, and so must the pin where there is one.
+    From cheap to dear: text that can't be weights, the size, the form where nothing is published, then the digests in
+    one pass. A whole published SHA-256 decides alone; else every digest that is published, or the digits of one, must fit, and so
+    must the pin where there is one.
 
     Args:
         path: the file, or the archive.
@@ -50,6 +53,8 @@ def verify(path: Path, entry: WeightsEntry, pin: Pin | None) -> Verdict:
         return Verdict("", f"{size:,} bytes instead of {entry.size:,}", "size")
     if size < entry.about // 4:
         return Verdict("", f"{size:,} bytes where about {entry.about:,} were expected", "size")
+    if not (entry.is_published or entry.size) and (wrong := form_flaw(_file_name(path, entry), head, size)):
+        return Verdict("", wrong, "form")
     published = {kind: digits for kind in ("sha256", "sha1", "md5") if (digits := getattr(entry, kind))}
     found = file_digests(path, {"sha256", *published})
     for kind, digits in published.items():
@@ -76,6 +81,13 @@ def file_digests(path: Path, kinds: set[str]) -> dict[str, str]:
             for digest in digests.values():
                 digest.update(piece)
     return {kind: digest.hexdigest() for kind, digest in digests.items()}
+
+
+def _file_name(path: Path, entry: WeightsEntry) -> str:
+    """What the download is called as a file; nothing for an archive, of which the members are looked for."""
+    if entry.kind == "file":
+        return entry.place
+    return entry.members[0] if entry.kind == "auto" and not archive_kind(path) else ""
 
 
 def _differs(kind: str, found: str, wanted: str) -> str:

@@ -1,7 +1,7 @@
 """A grid for the terminal. Of names, numbers and verdicts nothing is ever cut: a grid takes the first form that fits.
 
 as it is   also in a file or pipe, which are as wide as the table
-stacked    tables one under another, each beginning with the columns that name a row
+stacked    tables one under another, each beginning with the columns that name a row; a column of dashes is said in a line instead
 turned     a paragraph a row: its name, and under it title and value of each column
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from colorbench.console import plain
-from reports.tables.cells import Cell, Grid
+from reports.tables.cells import DASH, Cell, Grid
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +37,8 @@ def print_grid(grid: Grid, console: Console | None = None) -> None:
     elif blocks := drawn.blocks(console.width):
         for block in blocks:
             console.print(drawn.table(block))
+        if drawn.empty and not any(at in block for block in blocks for at in drawn.empty):
+            console.print(Text(drawn.without_figures), overflow="fold")
     else:
         for line in drawn.turned(console.width):
             console.print(line, overflow="fold")
@@ -56,6 +58,9 @@ class _Drawn:
         self._titles = [self._plain(f"{column.title} {column.arrow}".strip()) for column in grid.columns]
         self._groups = [[[self._text(cell) for cell in row] for row in group] for group in grid.groups]
         rows = [row for group in self._groups for row in group]
+        cells = [row for group in grid.groups for row in group]
+        self.empty = [at for at in range(grid.keys, len(grid.columns)) if all(row[at].text == DASH for row in cells)]
+        self.without_figures = f"{plain(DASH, encoding)} in all rows: {', '.join(self._titles[at].plain for at in self.empty)}"
         self._widths = [max(title.cell_len, *(row[at].cell_len for row in rows), 1) for at, title in enumerate(self._titles)]
 
     def width(self, columns: Sequence[int]) -> int:
@@ -66,6 +71,8 @@ class _Drawn:
         """The columns of each table, so that all fit; none where a column does not fit beside a row's name."""
         keys = list(range(self._keys))
         blocks = [keys]
+        if self.width(range(len(self._columns))) <= width:
+            return [list(range(len(self._columns)))]
         for unit in self._units(width):
             if self.width([*blocks[-1], *unit]) > width and blocks[-1] is not keys:
                 blocks.append(keys)
@@ -103,7 +110,9 @@ class _Drawn:
     def _units(self, width: int) -> list[list[int]]:
         """Columns that stay together, such as a value and its difference from a paper's; one by one where they can't."""
         units: dict[str, list[int]] = {}
-        for at, column in enumerate(self._columns[self._keys :], start=self._keys):
+        for at, column in enumerate(self._columns):
+            if at < self._keys or at in self.empty:
+                continue
             units.setdefault(column.of or column.key, []).append(at)
         keys = range(self._keys)
         fits = {name: self.width([*keys, *unit]) <= width for name, unit in units.items()}

@@ -22,6 +22,7 @@ MAIN_SCORES = {
     "compact": "psnr",
     "compact-single": "psnr",
     "compact-blend": "psnr",
+    "vgg16": "psnr",
 }
 
 

@@ -108,3 +108,24 @@ def test_no_guard_is_left(work: Path) -> None:
 def test_a_program_that_cannot_start_leaves_nothing(work: Path) -> None:
     with (work / "log").open("wb") as log, pytest.raises(FileNotFoundError), running(["/nowhere"], output=log, folder=work):
         pass
+
+
+CHILD = "import os, sys, time; from colorbench.process_group import end_with_parent; end_with_parent({parent}); "
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has a death signal")
+def test_a_process_ends_with_its_parent_whatever_it_is_at(tmp_path: Path) -> None:
+    child = CHILD.format(parent="int(sys.argv[1])") + "print(os.getpid(), flush=True); time.sleep(60)"
+    parent = f"import os, subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, str(os.getpid())])"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as middle:
+        assert middle.stdout is not None
+        pid = int(middle.stdout.readline())
+        assert alive(pid)
+        middle.kill()
+        assert within(1, lambda: not alive(pid))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has a death signal")
+def test_a_process_whose_parent_is_gone_already_ends() -> None:
+    ended = subprocess.run([sys.executable, "-c", CHILD.format(parent=1 << 30) + "print('on')"], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, b"")

@@ -75,22 +75,22 @@ class Bench:
             footage = self._truth(unit, self.workshop.originals.check(unit))
             started(len(footage))
             finish = self.workshop.color(unit, footage, self._memo, advance=advance)
-        except StoreError:
+        except (StoreError, KeyboardInterrupt):
             raise
-        except Exception as error:  # noqa: BLE001 - one unit's failure is recorded and leaves the others whole
+        except BaseException as error:  # noqa: BLE001 - one unit's failure is recorded and leaves the others whole, sys.exit too
             finish = partial(self._failed, unit, error)
         return self._finisher.submit(self._finished, unit, finish, keep)
 
     def _finished(self, unit: Unit, finish: Callable[[], Made], keep: Callable[[Made], T]) -> T:
         try:
             made = finish()
-        except StoreError:
+        except (StoreError, KeyboardInterrupt):
             raise
-        except Exception as error:  # noqa: BLE001 - as above
+        except BaseException as error:  # noqa: BLE001 - as above
             made = self._failed(unit, error)
         return keep(made)
 
-    def _failed(self, unit: Unit, error: Exception) -> Made:
+    def _failed(self, unit: Unit, error: BaseException) -> Made:
         """What went wrong; where the clip has changed meanwhile, it is that."""
         try:
             self.workshop.originals.check(unit)

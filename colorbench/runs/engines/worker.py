@@ -3,7 +3,8 @@
     from the parent   Setting, then a Unit at a time; the end of the connection ends the worker
     to the parent     Ready (send a unit), Started, Advanced, Finished, Refused
 
-A worker that is no longer listened to has no reason to live, so it ends with its parent, however that one ends.
+A worker that is no longer listened to has no reason to live. Where its parent has ended, Linux kills it at once; what its method
+had begun, such as a program that colors, is ended by that program's guard (process_group.py).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from colorbench.runs.engines.bench import Bench
 from colorbench.runs.plan import Plan, Unit
 from colorbench.runs.unit import Made
 
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 1.0
 """For a unit to put away what it has begun, such as a program that colors, before the process is ended."""
 
 _EVERY_SECONDS = 0.1
@@ -139,7 +140,8 @@ class _Voice:
         self._frames, self._said = 0, 0.0
 
     def say(self, message: Message) -> None:
-        with self._lock:
+        """Where nobody listens any more the process ends soon: see _listen."""
+        with self._lock, suppress(BrokenPipeError, ConnectionResetError):
             self._parent.send(message)
 
     def started(self, key: str, frames: int) -> None:

@@ -28,7 +28,7 @@ from colorbench.training.losses.smoothness import smoothness_loss
 from colorbench.training.losses.warping import Before, temporal_loss
 
 if TYPE_CHECKING:
-    from colorbench.nets.encoders import Vgg19
+    from colorbench.nets.encoders import Vgg16, Vgg19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,9 @@ class ChromaWeights:
 
     content: float = 2.0
     perceptual: float = 0.001
-    """Needs VGG19."""
+    """Needs VGG19 or VGG16."""
     contextual: float = 0.2
-    """Needs VGG19."""
+    """Needs VGG19 or VGG16."""
     smooth: float = 5.0
     temporal: float = 0.02
     """Needs the frame before."""
@@ -61,7 +61,7 @@ def chroma_terms(
     l_star: Tensor,
     *,
     weights: ChromaWeights,
-    vgg: Vgg19 | None = None,
+    vgg: Vgg19 | Vgg16 | None = None,
     temporal: Before | None = None,
     matched: Tensor | None = None,
     critic: nn.Module | None = None,
@@ -132,6 +132,8 @@ def content_loss(ab: Tensor, truth_ab: Tensor) -> Tensor:
 def perceptual_loss(level: Tensor, wanted: Tensor) -> Tensor:
     """The mean square between VGG19's relu5_2 of predicted and of true pictures, as DeepExemplar takes it: not normalized.
 
+    With VGG16 it is relu5_3.
+
     Args:
         level: (N, C, h, w).
         wanted: (N, C, h, w); no gradient goes there.
@@ -164,8 +166,8 @@ def exact(x: Tensor) -> Tensor:
 
 
 _NEEDS = {
-    "perceptual": ("VGG19", "vgg"),
-    "contextual": ("VGG19", "vgg"),
+    "perceptual": ("VGG19 or VGG16", "vgg"),
+    "contextual": ("VGG19 or VGG16", "vgg"),
     "temporal": ("frame before", "temporal"),
     "match": ("matched color map", "matched"),
     "adversarial": ("critic", "critic"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bistnet.network.fusion import SHARPNESS, Form, Span, fuse, spans, temporal_weights
+from bistnet.network.fusion import RESERVE, SHARPNESS, Form, Span, fuse, fuse_aligned, spans, temporal_weights
 from colorbench.errors import UnknownNameError, UsageError
 from colorbench.nets.correspondence import Match
 
@@ -78,6 +78,27 @@ def test_the_better_match_wins_halfway() -> None:
     sure = Match(first.values, torch.ones_like(first.similarity))
     lost = Match(second.values, -torch.ones_like(second.similarity))
     torch.testing.assert_close(fuse(sure, lost, torch.full((3,), 0.5), form="confidence"), first.values, rtol=0, atol=1e-5)
+
+
+def aligned_case(off: tuple[float, float], *, position: float = 0.5) -> Tensor:
+    """Colors 10 and 30 of two references, 50 of the map."""
+    pixel = torch.ones(1, 1, 1, 1)
+    aligned = [(torch.full((1, 2, 1, 1), color), pixel * distance) for color, distance in zip((10.0, 30.0), off, strict=True)]
+    return fuse_aligned(torch.full((1, 2, 1, 1), 50.0), aligned, [0.5 * pixel, 0.5 * pixel], torch.tensor([position]))
+
+
+def test_references_that_fit_are_taken_and_the_map_where_neither_does() -> None:
+    shares = torch.tensor([1.0, 1.0, 2.0 * math.exp(-RESERVE)])
+    both = float((shares * torch.tensor([10.0, 30.0, 50.0])).sum() / shares.sum())
+    torch.testing.assert_close(aligned_case((0.0, 0.0)), torch.full((1, 2, 1, 1), both))
+    torch.testing.assert_close(aligned_case((100.0, 100.0)), torch.full((1, 2, 1, 1), 50.0))
+    assert 10.0 < float(aligned_case((0.0, 100.0))[0, 0]) < 25.0
+
+
+def test_at_a_reference_s_own_place_in_time_the_other_counts_nothing() -> None:
+    found = aligned_case((0.0, 0.0), position=0.0)
+    share = math.exp(-RESERVE)
+    torch.testing.assert_close(found, torch.full((1, 2, 1, 1), (10.0 + 50.0 * share) / (1.0 + share)))
 
 
 def test_a_doubt_takes_its_power_of_e_from_a_reference_s_weight() -> None:

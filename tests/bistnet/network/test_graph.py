@@ -23,6 +23,8 @@ TINY: dict[str, Any] = {
     "match.stride": 4,
     "match.mode": "soft",
     "match.radius": 0,
+    "fusion.aligned": 0,
+    "refinement.detail": False,
     "refinement.width": 4,
     "refinement.levels": 2,
 }
@@ -221,6 +223,30 @@ def test_the_difference_of_luminance_is_an_input_and_a_frozen_encoder_is_vgg16()
     first, second = seen[0][:, -2], seen[0][:, -1]
     torch.testing.assert_close(first, torch.zeros_like(first), rtol=0, atol=1e-5)
     assert second.abs().mean() > 0.01
+
+
+@pytest.mark.parametrize("match", [{}, {"match.mode": "hard"}, FINE], ids=str)
+def test_a_frame_that_is_its_reference_moved_gets_the_reference_s_sharp_colors(match: dict[str, Any]) -> None:
+    """Colors of single pixels, which no map at 1/4 has; the frame is the reference, moved by a pixel."""
+    match = {**match, "features.positions": 4}
+    network = tiny_network({**NO_EXPERTS, **match, "fusion.aligned": 2, "refinement.detail": True})
+    l_star = 50 + 15 * F.interpolate(
+        torch.randn(1, 1, 12, 16, generator=torch.Generator().manual_seed(5)), (48, 64), mode="bicubic"
+    )
+    ab = torch.rand(1, 2, 48, 64, generator=torch.Generator().manual_seed(3)) * 80 - 40
+    reference = network.encode_reference(l_star, ab)
+    frame = l_star.roll(1, dims=3)
+    with torch.no_grad():
+        found = network.color(frame, reference, None, torch.zeros(1)).color_map
+        plain = tiny_network({**NO_EXPERTS, **match}).color(frame, reference, None, torch.zeros(1)).color_map
+    truth = ab.roll(1, dims=3)
+    inside = (..., slice(8, -8), slice(8, -8))
+    assert (found[inside] - truth[inside]).abs().mean() < 0.5 * (plain[inside] - truth[inside]).abs().mean()
+
+
+def test_alignment_needs_places_at_a_quarter() -> None:
+    with pytest.raises(UsageError, match=r"fusion.aligned = 2 with a match at 1/8 alone"):
+        tiny_settings({"match.stride": 8, "fusion.aligned": 2})
 
 
 def test_a_guided_color_map_follows_luminance_where_a_bilinear_one_does_not() -> None:

@@ -144,6 +144,21 @@ def test_an_untrained_residual_block_returns_nearly_its_color_map() -> None:
             assert (out - 40.0).abs().max() < 2.0
 
 
+@pytest.mark.parametrize("detail", [True, False])
+def test_a_sharp_color_map_stays_sharp_with_detail_alone(detail: bool) -> None:
+    """A checkerboard, which nothing at half the size has: an untrained block returns it, or its mean."""
+    torch.manual_seed(0)
+    net = MultiScaleRefinement(5, dataclasses.replace(SMALL, detail=detail))
+    x, _ = inputs()
+    checks = 40.0 + 20.0 * ((torch.arange(32)[:, None] + torch.arange(32)) % 2).float().mul(2).sub(1).expand(1, 2, 32, 32)
+    wanted = checks if detail else torch.full_like(checks, 40.0)
+    with torch.no_grad():
+        quarter, half, full = net(x, checks)
+    assert (full - wanted).abs().max() < 2.0
+    assert (half - 40.0).abs().max() < 2.0
+    assert (quarter - 40.0).abs().max() < 2.0
+
+
 def test_the_residual_of_nothing_is_the_color_map() -> None:
     ab = torch.linspace(-110, 110, 45, dtype=torch.float64).reshape(1, 1, 5, 9)
     torch.testing.assert_close(bounded(torch.zeros_like(ab), ab), ab)

@@ -1,4 +1,4 @@
-"""The match of a frozen encoder trained by itself: kept levels, first weights, and a loss that falls."""
+"""The match of a frozen encoder trained by itself: kept levels, and a loss that falls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from bistnet.checkpoint import load_checkpoint
 from bistnet.network.settings import load_settings
 from bistnet.training.kept_levels import KeptLevels
 from bistnet.training.match_task import MatchTask, MatchTrainingSettings
-from bistnet.training.principal import principal_projections
 from colorbench.errors import DatasetError, UsageError
 from colorbench.nets.encoders import Vgg16
 from colorbench.training.stream import Samples
@@ -125,6 +124,11 @@ def test_it_is_scored_and_saved_without_its_encoder(task: MatchTask, tmp_path: P
     assert card.data == ("clips", "stills")
     assert "held-out" in card.notes
     assert network.settings == task.network.settings
+    l_star = 50 + 10 * torch.rand(1, 1, 64, 96, generator=torch.Generator().manual_seed(0))
+    reference = network.encode_reference(l_star, torch.full((1, 2, 64, 96), 20.0))
+    with torch.no_grad():
+        colored = network.color(l_star, reference, None, torch.zeros(1), torch.zeros(1, 12, 64, 96))
+    torch.testing.assert_close(colored.scales[2], colored.color_map, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -141,22 +145,3 @@ def test_what_can_t_be_trained_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         MatchTask(MatchTrainingSettings(**SMALL | changes), training_root)
-
-
-def test_principal_projections_keep_what_tells_positions_apart() -> None:
-    """Levels that differ by three directions and little noise: three channels hold all of them, and none of the noise alone."""
-    draw = torch.Generator().manual_seed(0)
-    directions = [torch.randn(3, channels, generator=draw) for channels in (12, 16, 20, 20)]
-    pictures = []
-    for _ in range(4):
-        where = torch.randn(1, 3, 20, 24, generator=draw)
-        levels = [torch.einsum("kc,nkhw->nchw", d, where) + 5.0 for d in directions]
-        pictures.append([level + 0.01 * torch.randn(level.shape, generator=draw) for level in levels])
-    weights = principal_projections(pictures, 3)
-    assert [tuple(weight.shape) for weight in weights] == [(3, 12), (3, 16), (3, 20), (3, 20)]
-    found = torch.zeros(3, 480)
-    for weight, level in zip(weights, pictures[0], strict=True):
-        unit = F.normalize(level, dim=1)[0].flatten(1)
-        found += weight @ (unit - unit.mean(dim=1, keepdim=True))
-    spread = found.std(dim=1)
-    assert float(spread.min()) > 0.3 * float(spread.max())

@@ -10,13 +10,15 @@ import cv2
 import pytest
 import torch
 
+import bistnet
 from bistnet.checkpoint import load_checkpoint
-from bistnet.training.task import BistnetTask
+from bistnet.training.task import BistnetTask, TrainingSettings
 from colorbench.errors import DatasetError, UnknownNameError, UsageError
-from colorbench.training.recipe import Recipe
+from colorbench.training.recipe import Recipe, preset_text, read_preset
 from colorbench.training.stream import Samples
 from colorbench.training.task import Provenance
 
+RECIPES = Path(bistnet.__file__).parent / "recipes" / "bistnet"
 BARE = '["experts.semantic=none","experts.edges=none","features.width=8","refinement.width=8","refinement.depth=1"]'
 Open = Callable[..., tuple[Recipe, BistnetTask]]
 PROVENANCE = Provenance(
@@ -196,12 +198,14 @@ def test_terms_say_what_they_need(open_task: Open, changes: dict[str, str], mess
         open_task(changes)
 
 
-def test_the_papers_recipe_is_as_printed() -> None:
-    import tomllib
-    from importlib import resources
-
-    table = tomllib.loads((resources.files("bistnet") / "recipes/bistnet/paper.toml").read_text(encoding="utf-8"))
-    recipe, losses = table["recipe"], table["task"]["losses"]
-    assert (recipe["optimizer"], recipe["learning_rate"], recipe["schedule"], recipe["batch"]) == ("adam", 2e-4, "constant", 8)
-    assert (losses["edge"], losses["hem"], losses["c"]) == (2.0, 2.0, 1.0)
-    assert table["task"]["triplets"]["size"] == [224, 384]
+@pytest.mark.parametrize(("name", "references"), [("paper", 2), ("paper-single", 1)])
+def test_the_papers_recipe_is_as_printed(name: str, references: int) -> None:
+    recipe, settings = read_preset(preset_text(name, folder=RECIPES), name=name, task=TrainingSettings)
+    triplets, losses = settings.triplets, settings.losses
+    assert (recipe.optimizer, recipe.learning_rate, recipe.schedule) == ("adam", 2e-4, "constant")
+    assert recipe.batch * triplets.frames == 8
+    assert (losses.edge, losses.hem, losses.c) == (2.0, 2.0, 1.0)
+    assert (triplets.size, triplets.stretched, triplets.references) == ((224, 384), True, references)
+    assert (triplets.flip, triplets.reversal, triplets.recolored, triplets.single, triplets.photograph_share) == (0.0,) * 5
+    disturbances = triplets.disturbances
+    assert [getattr(disturbances, way) for way in ("chroma", "mirrored", "occluded", "reframed", "degraded")] == [0.0] * 5

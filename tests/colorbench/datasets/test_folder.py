@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -114,3 +116,31 @@ def test_the_legacy_footage_is_two_clips_with_references() -> None:
     film, gray = FOLDER.clips(Path(root) / "legacy")
     assert (film.name, len(film.references), gray.name, len(gray.references)) == ("a-bomb", 4, "ntire001", 3)
     assert (open_frames(film.source).n_frames, open_frames(gray.source).n_frames) == (360, 100)
+
+
+def test_what_is_no_clip_is_named_with_the_reason(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wmv", "b/0.png", "c/film.mov", "d/frames/0.png", "references/b/0.png", ".hidden/x")
+    touch(tmp_path, "jp2/00000.jp2", "jp2/00001.jp2", "nested/e/0.png", "notes.txt", "film.rm")
+    (tmp_path / "empty").mkdir()
+    assert list(listed(tmp_path)) == ["a", "b", "c", "d"]
+    assert FOLDER.left_out(tmp_path) == (
+        "empty/, no picture and no video in it",
+        "film.rm, no video or picture that can be read",
+        "jp2/, no picture and no video in it: 00000.jp2, 00001.jp2",
+        "nested/, no picture and no video in it: e",
+        "notes.txt, no video or picture that can be read",
+    )
+
+
+def test_beside_the_pictures_of_a_single_clip_nothing_is_left_out(tmp_path: Path) -> None:
+    root = touch(tmp_path / "shot", "0.png", "1.png", "notes.txt")
+    assert FOLDER.left_out(root) == ()
+    assert FOLDER.left_out(root / "0.png") == ()
+    assert FOLDER.left_out(None) == ()
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_references_are_found_however_accents_are_written(tmp_path: Path, forms: tuple[Literal["NFC", "NFD"], ...]) -> None:
+    there, here = (unicodedata.normalize(form, "caf\u00e9") for form in forms)
+    touch(tmp_path, f"{here}/0.png", "other/0.png", f"references/{there}/0.png")
+    assert listed(tmp_path)[here] == (here, [f"references/{there}/0.png"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from colorbench.errors import WeightsError
-from colorbench.files.archives import archive_kind, unpack
+from colorbench.files.archives import archive_kind, extract_member, unpack
 
 MakeZip = Callable[..., Path]
 MakeTar = Callable[..., Path]
@@ -152,3 +152,33 @@ def test_other_archives_and_checkpoints_are_no_archives(make_zip: MakeZip, tmp_p
     assert "weights add" in caught.value.remedy
     assert archive_kind(make_zip(("archive/data.pkl", b"x"))) == ""
     assert archive_kind(make_zip(("models/archive/data.pkl", b"x"))) == "zip"
+
+
+def test_one_member_is_taken_and_no_other_is_looked_at(make_zip: MakeZip, make_tar: MakeTar, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    for archive in (make_zip(("../out", b"bad"), ("a/b", b"good")), make_tar(("../out", b"bad"), ("a/b", b"good"))):
+        extract_member(archive, "a/b", target, most_bytes=4)
+        assert target.read_bytes() == b"good"
+        with pytest.raises(WeightsError, match="has no b"):
+            extract_member(archive, "b", target, most_bytes=4)
+        with pytest.raises(WeightsError, match="more than 3 bytes"):
+            extract_member(archive, "a/b", target, most_bytes=3)
+
+
+def test_a_member_that_is_a_link_or_encrypted_is_refused(make_zip: MakeZip, make_tar: MakeTar, tmp_path: Path) -> None:
+    link, plain = zipfile.ZipInfo("a"), tarfile.TarInfo("a")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    plain.type, plain.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    for archive in (make_zip((link, b"/etc/passwd")), make_tar((plain, b""))):
+        with pytest.raises(WeightsError, match="no plain file"):
+            extract_member(archive, "a", tmp_path / "target", most_bytes=100)
+
+
+def test_a_damaged_archive_gives_no_member(make_tar: MakeTar, tmp_path: Path) -> None:
+    archive = make_tar(("a", bytes(range(256)) * 100))
+    archive.write_bytes(archive.read_bytes()[:-60])
+    with pytest.raises(WeightsError, match=r"is damaged|is no zip or tar"):
+        extract_member(archive, "a", tmp_path / "target", most_bytes=100_000)
+    archive.write_bytes(b"no archive")
+    with pytest.raises(WeightsError, match="is no zip or tar"):
+        extract_member(archive, "a", tmp_path / "target", most_bytes=100)

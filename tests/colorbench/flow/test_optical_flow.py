@@ -13,6 +13,8 @@ from colorbench.compat import ensure_torchvision
 from colorbench.errors import UnknownNameError, UsageError, WeightsError
 from colorbench.flow.optical_flow import ABSOLUTE, RAFT_FILES, RELATIVE, GrayU8, Raft, agreement, dis, find_motion, make_estimator
 
+SMALL = "raft_small_C_T_V2-01064c6d.pth"
+
 
 def texture(height: int = 96, width: int = 128) -> GrayU8:
     noise = np.random.default_rng(0).random((height, width)).astype(np.float32)
@@ -105,13 +107,13 @@ def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_without_weights_raft_says_which_files_are_missing_and_how_to_get_one(no_weights: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         make_estimator("raft")
-    for file_name in RAFT_FILES.values():
+    for file_name in RAFT_FILES:
         assert f"no {file_name} in " in str(caught.value)
     assert "colorbench weights fetch raft-" in caught.value.remedy
 
 
 def test_a_damaged_file_of_weights_is_not_taken(no_weights: Path) -> None:
-    (no_weights / RAFT_FILES["raft_small"]).write_bytes(b"not weights")
+    (no_weights / SMALL).write_bytes(b"not weights")
     with pytest.raises(WeightsError, match="is not what its name says"):
         make_estimator("raft")
 
@@ -123,7 +125,7 @@ def test_raft_is_opened_from_its_file_and_pads_what_it_can_t_take(no_weights: Pa
     from colorbench.weights import backbones
 
     torch.manual_seed(0)
-    path = no_weights / RAFT_FILES["raft_small"]
+    path = no_weights / SMALL
     torch.save(raft_small(weights=None).state_dict(), path)
     monkeypatch.setattr(backbones, "_sha256", lambda *_: path.stem[-8:])
     estimator = make_estimator("raft")
@@ -143,7 +145,7 @@ def test_raft_is_opened_from_its_file_and_pads_what_it_can_t_take(no_weights: Pa
 def test_weights_of_another_network_are_refused(no_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from colorbench.weights import backbones
 
-    path = no_weights / RAFT_FILES["raft_small"]
+    path = no_weights / SMALL
     torch.save({"some.weight": torch.zeros(3)}, path)
     monkeypatch.setattr(backbones, "_sha256", lambda *_: path.stem[-8:])
     with pytest.raises(WeightsError, match="does not fit raft_small"):

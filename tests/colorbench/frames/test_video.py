@@ -136,22 +136,22 @@ def test_yuvj_without_a_range_is_full(tmp_path: Path) -> None:
 
 
 def test_a_constant_luminance_matrix_is_refused(tmp_path: Path) -> None:
-    from av.video.reformatter import VideoReformatter
-
+    from colorbench.frames.rescaling import Rescaler
+    from colorbench.frames.siting import LEFT
     from colorbench.frames.yuv import frame_to_rgb
 
     frame = flat_yuv("yuv420p", [90, 120, 130], 16, 16, bits=8)
     frame.colorspace = 10
     with pytest.raises(FramesError, match="matrix 10"):
-        frame_to_rgb(frame, reformatter=VideoReformatter(), name="a.mkv: frame 0")
+        frame_to_rgb(frame, rescaler=Rescaler(), siting=LEFT, name="a.mkv: frame 0")
 
 
 @pytest.mark.parametrize(
     ("pix_fmt", "bits"), [("gray10le", 10), ("gbrp10le", 10), ("gbrp12le", 12), ("gray16le", 16), ("gbrp16le", 16)]
 )
 def test_deep_rgb_and_gray_are_rounded_correctly(pix_fmt: str, bits: int) -> None:
-    from av.video.reformatter import VideoReformatter
-
+    from colorbench.frames.rescaling import Rescaler
+    from colorbench.frames.siting import LEFT
     from colorbench.frames.yuv import frame_to_rgb
 
     levels: NDArray[np.uint16] = np.linspace(0, 2**bits - 1, 256 * 16).round().astype(np.uint16)
@@ -159,7 +159,7 @@ def test_deep_rgb_and_gray_are_rounded_correctly(pix_fmt: str, bits: int) -> Non
     for plane in frame.planes:
         plane.update(levels.tobytes())
     expected = np.floor(levels * 255.0 / (2**bits - 1) + 0.5).reshape(16, 256)
-    rgb = frame_to_rgb(frame, reformatter=VideoReformatter(), name="x")
+    rgb = frame_to_rgb(frame, rescaler=Rescaler(), siting=LEFT, name="x")
     np.testing.assert_array_equal(rgb, np.dstack([expected] * 3))
 
 

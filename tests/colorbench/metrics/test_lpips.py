@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 from colorbench.compat import ensure_torchvision
-from colorbench.errors import UsageError
+from colorbench.errors import MetricError, UsageError, WeightsError
 from colorbench.metric import PairStatistics
 from colorbench.metrics import perceptual
 from colorbench.metrics.lpips import METRICS, LpipsScorer
@@ -241,8 +242,6 @@ def test_a_verified_file_is_opened_and_scores(squeeze: Beside, tmp_path: Path, m
 
 
 def test_pickled_code_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pickle
-
     import torch
 
     class Trap:
@@ -257,7 +256,7 @@ def test_pickled_code_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     unnamed.rename(tmp_path / "weights" / name)
     changed = {**BACKBONES, "squeeze": replace(BACKBONES["squeeze"], file_name=name)}
     monkeypatch.setattr("colorbench.metrics.lpips.BACKBONES", changed)
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(WeightsError, match="would run code"):
         METRICS[2].open(device="cpu")
     assert not (tmp_path / "ran").exists()
 
@@ -270,22 +269,127 @@ def test_importing_the_metrics_imports_no_torch() -> None:
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
+@pytest.fixture
+def official() -> Callable[[Net], dict[str, Any]]:
+    """Trained convolutions that are on this machine; the test is skipped where they are not."""
+
+    def read(net: Net) -> dict[str, Any]:
+        from colorbench.nets.checkpoints import read_state
+        from colorbench.weights.backbones import find_backbone
+
+        found = find_backbone(BACKBONES[net].file_name)
+        if not isinstance(found, Path):
+            pytest.skip(str(found))
+        return {name: value for name, value in read_state(found).items() if name.startswith("features.")}
+
+    return read
+
+
+@contextmanager
+def trained(net: Net, weights: dict[str, Any]) -> Iterator[Any]:
+    """The package's network with trained convolutions, for as long as the block."""
+    package = build(net).package
+    random = {name: value.clone() for name, value in package.net.state_dict().items()}
+    try:
+        package.net.load_state_dict({name: weights[f"features.{name.partition('.')[2]}"] for name in random})
+        yield package
+    finally:
+        package.net.load_state_dict(random)
+
+
 @pytest.mark.weights
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.card.name)
-def test_official_weights_score_as_the_package(metric: Any, shot: Pair) -> None:
+def test_official_weights_score_as_the_package(metric: Any, shot: Pair, official: Callable[[Net], dict[str, Any]]) -> None:
+    weights = official(metric.net)
+    value = metric.open(device="cpu").score_frame(FakePair(*shot))
+    with trained(metric.net, weights) as package:
+        assert value == pytest.approx(Beside(package, weights, build(metric.net).ours).reference(*shot), rel=1e-6)
+
+
+@pytest.mark.weights
+def test_photographs_have_the_packages_distances(official: Callable[[Net], dict[str, Any]]) -> None:
+    """With AlexNet's trained weights: photographs that scikit-image ships with it, each beside a blurred and a gray copy."""
+    import cv2
+    from skimage import data
+
+    weights = official("alex")
+    ours = PerceptualDistance("alex", weights)
+    with trained("alex", weights) as package:
+        both = Beside(package, weights, ours)
+        for picture in (data.astronaut(), data.coffee(), data.chelsea(), data.rocket()):
+            frame = np.ascontiguousarray(picture[:256, :320])
+            gray = np.repeat(np.rint(frame.mean(axis=2, keepdims=True)).astype(np.uint8), 3, axis=2)
+            for copy in (cv2.GaussianBlur(frame, (0, 0), 3), gray):
+                value = ours(frame, copy)
+                assert value == pytest.approx(both.reference(frame, copy), rel=1e-6)
+                assert 0.02 < value < 0.9
+
+
+@pytest.mark.weights
+def test_the_example_that_torchmetrics_documents_comes_out(
+    official: Callable[[Net], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.3566 with VGG16, of seeded noise in [0, 1], which the package takes as it is.
+
+    The example builds the network between the seed and the noise, so what its layers draw before weights are loaded counts.
+    """
+    ensure_torchvision()
+    import lpips
     import torch
 
-    from colorbench.weights.backbones import find_backbone
+    weights = official("vgg")
+    torchvision = lpips.pretrained_networks.tv
+    build_vgg16 = torchvision.vgg16
+    monkeypatch.setattr(torchvision, "vgg16", lambda **_: build_vgg16(weights=None, init_weights=False))
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(123)
+        package = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False)
+        first, second = torch.rand(10, 3, 100, 100), torch.rand(10, 3, 100, 100)
+        package.net.load_state_dict({name: weights[f"features.{name.partition('.')[2]}"] for name in package.net.state_dict()})
+        assert f"{float(package(first, second).mean()):.4f}" == "0.3566"
 
-    found = find_backbone(BACKBONES[metric.net].file_name)
-    if not isinstance(found, Path):
-        pytest.skip(str(found))
-    both = build(metric.net)
-    official = torch.load(found, map_location="cpu", weights_only=True)
-    named = {name: official[f"features.{name.partition('.')[2]}"] for name in both.package.net.state_dict()}
-    both.package.net.load_state_dict(named)
-    value = metric.open(device="cpu").score_frame(FakePair(*shot))
-    assert value == pytest.approx(both.reference(*shot), rel=1e-6)
+
+@pytest.mark.weights
+def test_torchvisions_full_file_gives_the_same_number_under_the_same_signature(
+    official: Callable[[Net], dict[str, Any]], shot: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from colorbench.weights import backbones
+
+    weights = official("alex")
+    wanted = METRICS[0].open(device="cpu").score_frame(FakePair(*shot))
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    path = tmp_path / "weights" / BACKBONES["alex"].file_name
+    path.parent.mkdir()
+    # Its classifier is not to be had here, so its digits are taken as given.
+    torch.save({**weights, "classifier.1.bias": torch.zeros(4096)}, path)
+    monkeypatch.setattr(backbones, "_sha256", lambda *_: path.stem[-8:])
+    assert METRICS[0].open(device="cpu").score_frame(FakePair(*shot)) == pytest.approx(wanted, rel=1e-6)
+    torch.save({**weights, "features.0.bias": weights["features.0.bias"] + 1}, path)
+    with pytest.raises(MetricError, match="have the SHA-256"):
+        METRICS[0].open(device="cpu")
+
+
+def test_the_signature_names_the_convolutions_and_not_the_file() -> None:
+    named = {metric.card.name: dict(metric.card.signature)["weights"] for metric in METRICS}
+    assert named == {
+        "lpips": "features-sha256-195266a4c8e9",
+        "lpips-vgg": "features-sha256-e7a5a0521f65",
+        "lpips-squeeze": "squeezenet1_1-b8a52dc0.pth",
+    }
+
+
+@pytest.mark.data
+@pytest.mark.weights
+def test_real_clips_score_as_the_package(clip_pairs: list[Pair], official: Callable[[Net], dict[str, Any]]) -> None:
+    weights = official("alex")
+    scorer = METRICS[0].open(device="cpu")
+    with trained("alex", weights) as package:
+        both = Beside(package, weights, scorer.distance)
+        for pair in clip_pairs:
+            assert scorer.score_frame(FakePair(*pair)) == pytest.approx(both.reference(*pair), rel=1e-6)
 
 
 @pytest.mark.gpu

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def test_classes_in_a_checkpoint_are_named_with_what_to_do(tmp_path: Path) -> No
     with pytest.raises(WeightsError, match=r"argparse\.Namespace") as caught:
         read_state(tmp_path / "weights.pth")
     assert "weights_only=False" in caught.value.remedy
+
+
+@pytest.mark.parametrize("value", [{"a": [1, 2], "b": 0.5}, print, network, b"bytes"])
+def test_a_pickle_of_another_kind_is_refused_without_torchs_advice(tmp_path: Path, value: object) -> None:
+    (tmp_path / "weights.pth").write_bytes(pickle.dumps(value))
+    with pytest.raises(WeightsError) as caught:
+        read_state(tmp_path / "weights.pth")
+    assert "weights_only` set to `False" not in str(caught.value)
+    assert "arbitrary code" not in str(caught.value)
+    assert "torch.save" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["weights.pth", "legacy.pth", "weights.safetensors"])

@@ -157,6 +157,18 @@ def test_constant_features_share_softly_and_take_the_first_hard(value: float) ->
     assert (hard.similarity == 64 * value**2).all()
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("grad", [False, True])
+def test_the_index_says_where_the_largest_cosine_is(mode: Mode, grad: bool) -> None:
+    query, key, values = case()
+    query.requires_grad_(grad)
+    match = correspond(query, key, values, mode=mode, indexed=True)
+    cosines = torch.einsum("ndq,ndk->nqk", *(x.detach().double().flatten(2).expand(len(query), -1, -1) for x in (query, key)))
+    assert match.index is not None
+    assert torch.equal(match.index.flatten(1), cosines.argmax(dim=2))
+    assert correspond(query, key, values, mode=mode).index is None
+
+
 def test_of_equal_matches_the_first_is_taken() -> None:
     key = units((1, 48, 1, 30), 5).repeat(1, 1, 5, 1)
     index, _ = exact_best(key.flatten(2)[0], key.flatten(2)[0])

@@ -123,6 +123,18 @@ def test_a_long_film_is_seen_as_the_protocol_cuts_it() -> None:
     assert (min(lengths), max(lengths)) == (8, 20)
 
 
+def test_a_stretched_clip_is_seen_whole() -> None:
+    """A clip of 2:1 whose columns tell where they are, at samples of 1:1: all of them are there, whatever the window."""
+    ramp = np.broadcast_to(np.linspace(0, 255, 64).astype(np.uint8)[None, None, :, None], (12, 32, 64, 3)).copy()
+    still = replace(
+        PLAIN, size=(32, 32), stretched=True, window=(0.2, 0.3), photograph_share=0.0, least_span=8, flip=0.0, recolored=0.0
+    )
+    sample = Triplets((Reel("ramp", ramp),), still).sample(0, np.random.default_rng(0))
+    l_star = sample["l_star"][0, 0]
+    assert float(l_star[:, 0].max()) < 3
+    assert float(l_star[:, -1].min()) > 97
+
+
 def test_consecutive_frames_follow_one_another() -> None:
     settings = replace(CLIPS, least_span=9, frames=3, consecutive=True)
     rng = np.random.default_rng(0)

@@ -17,8 +17,8 @@ import pytest
 from colorbench.weights.downloads import Patience
 from colorbench.weights.manifest import WeightsEntry
 
-BODY = np.random.default_rng(5).bytes(700_000)
-OTHER = np.random.default_rng(6).bytes(700_000)
+BODY = b"\x80\x02" + np.random.default_rng(5).bytes(699_998)
+OTHER = b"\x80\x02" + np.random.default_rng(6).bytes(699_998)
 
 
 @dataclass

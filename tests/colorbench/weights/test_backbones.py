@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,32 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(folders: tuple[Path, P
     assert hashlib.sha256(b"something else").hexdigest()[:8] in found.reason
     path.write_bytes(CONTENT)
     assert find_backbone(NAME) == path
+
+
+def test_a_converted_file_comes_first_and_one_that_is_changed_is_no_backbone(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    from colorbench.weights import backbones
+    from colorbench.weights.manifest import load_manifest
+    from colorbench.weights.tensors import tensors_digest
+
+    state = {"features.0.weight": np.ones((2, 3), np.float32)}
+    entry = load_manifest()["alexnet"]
+    member = replace(entry.packages[0], tensors=tensors_digest(state))
+    known = {"alexnet": replace(entry, place=NAME, packages=(member,))}
+    monkeypatch.setattr(backbones, "load_manifest", lambda: known)
+    converted = folders[0] / "alexnet.safetensors"
+    save_file({"features.0.weight": np.zeros((2, 3), np.float32)}, converted)
+    found = find_backbone(NAME)
+    assert isinstance(found, Missing)
+    assert str(converted) in found.reason
+    (folders[1] / NAME).write_bytes(CONTENT)
+    assert find_backbone(NAME) == folders[1] / NAME
+    save_file(state, converted)
+    assert find_backbone(NAME) == converted
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.card.name)

@@ -245,6 +245,14 @@ def test_redirects_are_followed(site: Any, fetch: Fetch, make_entry: MakeEntry, 
     assert fetch(make_entry(site.put("/here", status=302, location="/there"))).state == "here"
 
 
+@pytest.mark.parametrize("host", ["localhost", "[::1]", "169.254.169.254", "10.0.0.1", "0.0.0.0"])
+def test_a_redirect_to_a_private_address_is_not_followed(site: Any, fetch: Fetch, make_entry: MakeEntry, host: str) -> None:
+    port = site.address.rpartition(":")[2]
+    with pytest.raises(WeightsError, match="a private address"):
+        fetch(make_entry(site.put("/here", status=302, location=f"http://{host}:{port}/secret")))
+    assert [path for path, _ in site.asked] == ["/here"]
+
+
 def test_redirects_without_end_are_given_up(site: Any, fetch: Fetch, make_entry: MakeEntry) -> None:
     with pytest.raises(WeightsError, match="redirects"):
         fetch(make_entry(site.put("/loop", status=302, location="/loop")))
@@ -434,8 +442,9 @@ def test_an_archive_is_unpacked_verified_and_found_by_member(
 
 
 def test_an_archive_that_lacks_a_member_or_climbs_out_changes_nothing(
-    site: Any, fetch: Fetch, make_entry: MakeEntry, root: Path, tmp_path: Path
+    site: Any, fetch: Fetch, make_entry: MakeEntry, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("colorbench.weights.form.LEAST_BYTES", 1)
     fields = {"kind": "archive", "place": "folder", "members": ("net.pth",), "sha256": ""}
     for content, said in ((zipped(readme=b"x"), "no net.pth"), (zipped(**{"net.pth": b"x", "../../../out": b"x"}), "outside")):
         with pytest.raises(WeightsError, match=said):
@@ -447,8 +456,9 @@ def test_an_archive_that_lacks_a_member_or_climbs_out_changes_nothing(
 
 
 def test_what_may_be_an_archive_or_a_file_is_told_by_its_content(
-    site: Any, fetch: Fetch, make_entry: MakeEntry, root: Path
+    site: Any, fetch: Fetch, make_entry: MakeEntry, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("colorbench.weights.form.LEAST_BYTES", 1)
     fields = {"kind": "auto", "members": ("net.pth",), "sha256": ""}
     checkpoint = zipped(**{"archive/data.pkl": b"x", "archive/version": b"3"})
     fetch(make_entry(site.put("/one", checkpoint), name="one", place="one", **fields))
@@ -473,6 +483,25 @@ def test_a_file_brought_by_hand_is_verified_and_copied(
     assert [path.name for path in (root / ".partial").iterdir()] == ["net.lock"]
     with pytest.raises(UsageError, match="no file"):
         add_weights("net", tmp_path / "nowhere", root=root, entries=entries)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("net.pth", b"\x80" * 316, "316 bytes, fewer than any weights have"),
+        ("net.pth", b"\x1f\x8b" + bytes(100_000), "not in the form of a .pth file"),
+        ("net.pth.tar", bytes(100_000), "not in the form of a .tar file"),
+        ("net.caffemodel", b"\x80\x02" + bytes(100_000), "not in the form of a .caffemodel file"),
+        ("net.t7", b"PK\x03\x04" + bytes(100_000), "not in the form of a .t7 file"),
+    ],
+)
+def test_what_is_no_such_file_is_refused_where_nothing_is_published(
+    make_entry: MakeEntry, root: Path, tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(WeightsError, match=said):
+        add_weights("net", tmp_path / "file", root=root, entries={"net": make_entry(sha256="", place=name)})
+    assert placed(root) == []
 
 
 def test_a_file_brought_by_hand_is_pinned_where_no_digest_is_published(

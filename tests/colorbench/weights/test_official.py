@@ -141,7 +141,7 @@ def test_a_loader_gets_a_path_or_a_message_with_the_command(root: Path) -> None:
     assert "colorbench weights fetch deepexemplar" in caught.value.remedy
     assert "colorbench weights add deepexemplar FILE" in caught.value.remedy
     assert weights_missing("hed").endswith("get them with: colorbench weights fetch hed")
-    path = put(root / "experts/hed.pth", bytes(20_000_000))
+    path = put(root / "experts/hed.pth", b"\x80" + bytes(20_000_000))
     assert require_weights("hed") == path
     assert weights_missing("hed") == ""
     with pytest.raises(UnknownNameError, match="did you mean 'hed'"):

@@ -105,6 +105,14 @@ def test_tables_are_stacked_and_each_row_keeps_its_names() -> None:
     assert sum("flow" in line and "psnr" in line for line in lines) == len([line for line in lines if "method" in line]) > 1
 
 
+def test_a_column_of_dashes_is_said_in_a_line_where_there_is_no_room_for_it() -> None:
+    columns = tuple(Column(name, name * 4) for name in ("method", "first", "lacks", "third"))
+    row = (Cell("flow"), Cell("1.0", 1.0), Cell("\N{EN DASH}"), Cell("3.0", 3.0))
+    grid = Grid(columns, ((row,),))
+    assert check_whole(grid, 60)[-1] == "\N{EN DASH} in all rows: lackslackslackslacks"
+    assert len([line for line in check_whole(grid, 200) if "flow" in line]) == 1
+
+
 def test_a_value_stays_beside_what_it_belongs_to() -> None:
     columns = (Column("m", "m"), *(Column(f"c{n}", f"column {n}", of=f"c{n - n % 2}") for n in range(6)))
     lines = printed(Grid(columns, ((tuple(Cell("x" * 8) for _ in columns),),)), 50)
