@@ -66,7 +66,7 @@ def test_chroma_is_read_from_where_the_stream_says_it_lies(
 ) -> None:
     path = film(tmp_path / name, siting, encoder, options)
     with av.open(str(path)) as container:
-        assert stream_siting(path, container.streams.video[0]) == siting
+        assert stream_siting(container.streams.video[0]) == siting
     ours = psnr(open_frames(path).read(0), edges())
     other = CENTER if siting.across == 0 else LEFT
     with av.open(str(film(tmp_path / f"other-{name}", other, encoder, options))) as container:
