@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def killed_after(arguments: Sequence[str], seconds: float) -> None:
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+        process.kill()
 
 
 @pytest.mark.slow

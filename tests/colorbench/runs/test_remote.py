@@ -98,6 +98,7 @@ def test_a_name_that_leads_out_of_the_copy_is_left_where_it_is(tmp_path: Path) -
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.json"]
 
 
+@pytest.mark.filterwarnings("always")
 def test_a_torn_record_is_made_again(options: list[str]) -> None:
     call("run", *options, "--out", URL)
     system, root = fsspec.core.url_to_fs(URL)
