@@ -6,27 +6,16 @@ Exit codes: 0 done, 1 a unit failed or an error, 2 usage, 130 interrupted; those
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from colorbench.commands import options as of
 from colorbench.commands.arguments import RunFolder, parse_names, parse_settings, split_label, take_overrides
 from colorbench.commands.endings import CommandGroup
-from colorbench.commands.options import (
-    TOLERANCES,
-    ablate_options,
-    colorize_options,
-    gate_options,
-    inspect_options,
-    json_option,
-    quiet_option,
-    report_options,
-    run_options,
-    scoring_options,
-    stills_options,
-    train_options,
-)
+from colorbench.commands.options import TOLERANCES, json_option, quiet_option
 from colorbench.errors import EXIT_FAILED
 from reports.console.records import print_data, print_records
 
@@ -42,8 +31,8 @@ def main(*, debug: bool) -> None:
 
 
 @main.command()
-@run_options
-@scoring_options
+@of.run_options
+@of.scoring_options
 def run(*, config: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Run methods on a dataset and score them.
 
@@ -65,7 +54,7 @@ def run(*, config: Path | None, as_json: bool, quiet: bool, **options: Any) -> N
     "--match", type=click.Choice(["auto", "stem", "order"]), default="auto", show_default=True, help="How frames are matched."
 )
 @click.option("--resize", is_flag=True, help="Bring results of another size to the protocol's.")
-@scoring_options
+@of.scoring_options
 def score(
     *, results: tuple[str, ...], match: str, resize: bool, config: Path | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
@@ -85,7 +74,7 @@ def score(
 
 @main.command()
 @click.argument("source", type=click.Path(path_type=Path), metavar="VIDEO_OR_FOLDER")
-@colorize_options
+@of.colorize_options
 def colorize(*, as_json: bool, quiet: bool, **options: Any) -> None:
     """Color a film by any method. What it has beside its pictures is kept, or named as lost before the work begins.
 
@@ -115,19 +104,8 @@ def colorize(*, as_json: bool, quiet: bool, **options: Any) -> None:
 
 @main.command()
 @click.argument("film", type=click.Path(path_type=Path), metavar="VIDEO_OR_FOLDER")
-@stills_options
-def stills(
-    *,
-    film: Path,
-    output: Path,
-    most: int | None,
-    auto: str | None,
-    set_: tuple[str, ...],
-    device: str,
-    fps: str,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+@of.stills_options
+def stills(*, film: Path, as_json: bool, quiet: bool, **options: Any) -> None:
     """Write the few gray frames of a film that are worth coloring, and a sheet of them to look at.
 
     \b
@@ -137,29 +115,19 @@ def stills(
     """
     from dataclasses import asdict
 
-    from colorbench.commands.film import parse_film_method, parse_fps
+    from colorbench.commands.film import stills_wish
     from colorbench.film.proposing import describe_stills, find_film_stills
     from colorbench.watching import ConsoleWatcher
 
-    automatic = None if auto is None else parse_film_method(auto, set_)
     with ConsoleWatcher(noun="frames", quiet=quiet) as watcher:
-        found = find_film_stills(film, output, watcher=watcher, most=most, automatic=automatic, device=device, fps=parse_fps(fps))
+        found = find_film_stills(film, watcher=watcher, **stills_wish(**options))
     print_data(asdict(found), lambda: click.echo(describe_stills(found)), as_json=as_json)
 
 
 @main.command()
 @click.argument("colored", nargs=-1, required=True, metavar="[LABEL=]COLORED...")
-@inspect_options
-def inspect(
-    *,
-    colored: tuple[str, ...],
-    source: Path,
-    references: tuple[Path, ...],
-    out: Path | None,
-    as_json: bool,
-    quiet: bool,
-    **options: Any,
-) -> None:
+@of.inspect_options
+def inspect(*, colored: tuple[str, ...], source: Path, out: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Measure colored films for which there is no ground truth, and say which shots are the worst, and why.
 
     COLORED and FILM are videos or folders of pictures, frame for frame alike. Writes shots.csv, frames.csv, summary.json and
@@ -180,8 +148,8 @@ def inspect(
 
     films = [(label or Path(path).name, Path(path)) for label, _, path in map(split_label, colored)]
     with ConsoleWatcher(noun="frames", quiet=quiet) as watcher:
-        fps = Fraction(options.pop("fps"))
-        found = inspect_films(source, films, references=reference_files(references), watcher=watcher, fps=fps, **options)
+        options |= {"fps": Fraction(options["fps"]), "references": reference_files(options["references"])}
+        found = inspect_films(source, films, watcher=watcher, **options)
     for path in write_inspection(found, out or Path("runs") / f"inspect-{safe_name(source.stem)}"):
         click.echo(path, err=True)
     print_data(inspection_record(found), lambda: print_inspection(found), as_json=as_json)
@@ -189,7 +157,7 @@ def inspect(
 
 @main.command()
 @click.argument("name", metavar="NAME")
-@train_options
+@of.train_options
 def train(*, name: str, as_json: bool, quiet: bool, **options: Any) -> None:
     """Train a network. The same command goes on where a killed one stopped.
 
@@ -209,7 +177,7 @@ def train(*, name: str, as_json: bool, quiet: bool, **options: Any) -> None:
 
 
 @main.command()
-@ablate_options
+@of.ablate_options
 def ablate(*, cells: str | None, set_: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> None:
     """Train variants of BiSTNet under equal conditions and compare them with the full model, as the paper's Table 2.
 
@@ -238,7 +206,7 @@ def ablate(*, cells: str | None, set_: tuple[str, ...], as_json: bool, quiet: bo
 
 @main.command()
 @click.argument("folder", type=RunFolder(), metavar="RUN")
-@gate_options
+@of.gate_options
 def gate(*, folder: Path, against: Path | None, update: Path | None, **options: Any) -> None:
     """Compare a run with a baseline, clip by clip, and fail if colors got worse.
 
@@ -267,10 +235,8 @@ def gate(*, folder: Path, against: Path | None, update: Path | None, **options: 
 
 @main.command()
 @click.argument("folder", type=RunFolder(), metavar="RUN")
-@report_options
-def report(
-    *, folder: Path, formats: str | None, out: Path | None, methods: str | None, clips: str | None, exemplars: bool, as_json: bool
-) -> None:
+@of.report_options
+def report(*, folder: Path, formats: str | None, out: Path | None, methods: str | None, **options: Any) -> None:
     """Write tables, figures, a page, strips and videos of a run. No method or metric runs again.
 
     Pictures need the frames that `run --save-frames` keeps. What lacks them is left out with a note; where it was asked for by
@@ -287,16 +253,11 @@ def report(
 
     wanted, results = parse_formats(formats), read_results(folder)
     results = results.only(parse_names(methods)) if methods else results
-    made = write_report(
-        results,
-        out or folder / "report",
-        wanted,
-        clips=parse_names(clips),
-        exemplars=exemplars,
-        written=lambda path: click.echo(path, err=True),
-    )
+    as_json, clips = options.pop("as_json"), parse_names(options.pop("clips"))
+    said = partial(click.echo, err=True)
+    made = write_report(results, out or folder / "report", wanted, clips=clips, written=said, **options)
     for note in made.notes:
-        click.echo(f"colorbench: {note}", err=True)
+        said(f"colorbench: {note}")
     print_data({"files": made.files, "notes": made.notes}, lambda: None, as_json=as_json)
     if made.lacking & set(parse_names(formats)):
         raise SystemExit(EXIT_FAILED)

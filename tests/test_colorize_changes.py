@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import av
@@ -88,7 +88,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
             start: int,
             stop: int,
             frames: Iterable[Levels],
-            original=original,  # type: ignore[no-untyped-def]
+            original: Callable[..., None] = original,
         ) -> None:
             made.append((first + start, first + stop))
             original(output, folder, first, start, stop, frames)

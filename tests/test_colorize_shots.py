@@ -271,7 +271,7 @@ def test_a_film_with_cuts_keeps_its_sound_times_and_timecode_in_ten_bits(bench: 
     ("options", "output", "message"),
     [
         (("--codec", "ffv1"), "out.mp4", "does not hold ffv1"),
-        (("--crf", "99"), "out.mp4", "crf 99"),
+        (("--crf", "60"), "out.mp4", "crf 60"),
         (("--pix-fmt", "yuv9"), "out.mp4", "unknown pix_fmt 'yuv9'"),
         (("--codec", "hevc"), "out", "for the folder out"),
     ],

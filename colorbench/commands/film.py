@@ -49,6 +49,16 @@ def parse_fps(text: str) -> Fraction:
     return rate
 
 
+def stills_wish(*, output: Path, auto: str | None, set_: Sequence[str], fps: str, **fields: Any) -> dict[str, Any]:
+    """What :func:`colorbench.film.proposing.find_film_stills` takes, from the command's options.
+
+    Raises:
+        UsageError: a value that is none.
+    """
+    automatic = None if auto is None else parse_film_method(auto, set_)
+    return fields | {"folder": output, "automatic": automatic, "fps": parse_fps(fps)}
+
+
 def make_job(
     *,
     references: Sequence[Path],

@@ -120,7 +120,7 @@ colorize_options = grouped(
 
 stills_options = grouped(
     click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A folder."),
-    click.option("--most", type=click.IntRange(1), metavar="N", help="Stills in all; default: one or two a shot."),
+    click.option("--most", type=click.IntRange(1, 100_000), metavar="N", help="Stills in all; default: one or two a shot."),
     click.option("--auto", metavar="NAME[:VARIANT]", help="Color them by an automatic method too, in OUTPUT/auto."),
     click.option("--set", "set_", multiple=True, metavar="KEY=VALUE", help="A setting of that method; repeatable."),
     _film_options,

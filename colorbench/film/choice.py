@@ -8,6 +8,7 @@ from pathlib import Path
 
 from colorbench.clips.protocol import PRESETS
 from colorbench.errors import UsageError
+from colorbench.foreign import contained
 from colorbench.method import Colorizer, GrayClip, ResumableColorizer
 from colorbench.registry import METHODS
 from colorbench.runs.determinism import prepare
@@ -64,15 +65,20 @@ class Choice:
         return self._planned[many]
 
     def frames(self, planned: PlannedMethod, clip: GrayClip, exemplars: Sequence[Exemplar], start: int) -> Iterator[RgbFrame]:
-        """What the method makes of a clip from frame ``start`` on; what it can't skip it makes and it is not handed out."""
+        """What the method makes of a clip from frame ``start`` on; what it can't skip it makes and it is not handed out.
+
+        Raises:
+            ForeignError: the method wanted to end the program.
+        """
         prepare(_SEED, planned.device)
         colorizer = self._colorizer(planned)
-        if start and isinstance(colorizer, ResumableColorizer):
-            yield from colorizer.resume(clip, exemplars, start)
-            return
-        for index, rgb in enumerate(colorizer.colorize(clip, exemplars)):
-            if index >= start:
-                yield rgb
+        with contained(f"method {self.card.name!r}", exits_only=True):
+            if start and isinstance(colorizer, ResumableColorizer):
+                yield from colorizer.resume(clip, exemplars, start)
+                return
+            for index, rgb in enumerate(colorizer.colorize(clip, exemplars)):
+                if index >= start:
+                    yield rgb
 
     def resumes(self, planned: PlannedMethod) -> bool:
         """It begins in the middle of a clip without coloring what is before."""
@@ -89,7 +95,8 @@ class Choice:
     def _colorizer(self, planned: PlannedMethod) -> Colorizer:
         name = planned.variant.name
         if name not in self._loaded:
-            self._loaded[name] = planned.method.load(variant=name, device=planned.device, settings=planned.settings)
+            with contained(f"method {self.card.name!r}", exits_only=True):
+                self._loaded[name] = planned.method.load(variant=name, device=planned.device, settings=planned.settings)
         return self._loaded[name]
 
     @property

@@ -76,7 +76,7 @@ class VideoSource:
         self._next = 0
         self._index = _read_index(path)
         self._container, self._stream = _open(path)
-        self._siting = stream_siting(path, self._stream)
+        self._siting = stream_siting(self._stream)
         self.fps: Fraction | None = self._stream.average_rate or self._stream.guessed_rate
         first = self._start()
         self.height, self.width = self._rgb(0, first).shape[:2]

@@ -42,7 +42,7 @@ def ciede2000(truth: RgbFrame, prediction: RgbFrame) -> float:
         UsageError: a frame is something else, or the sizes differ.
 
     >>> ciede2000(np.full((4, 4, 3), (255, 0, 0), np.uint8), np.full((4, 4, 3), (250, 0, 0), np.uint8))
-    1.02...
+    1.04...
     """
     truth, prediction = checked_pair(truth, prediction)
     return mean_difference(lab_planes(truth), lab_planes(prediction))

@@ -33,7 +33,7 @@ def psnr_ab(truth: RgbFrame, prediction: RgbFrame) -> float:
         UsageError: a frame is something else, or the sizes differ.
 
     >>> psnr_ab(np.full((4, 4, 3), (255, 0, 0), np.uint8), np.full((4, 4, 3), 127, np.uint8))
-    10.74...
+    10.75...
     """
     truth, prediction = checked_pair(truth, prediction)
     return _of_planes(lab_planes(truth), lab_planes(prediction))

@@ -12,7 +12,7 @@ def working_copy(url: str) -> Path:
     """Where the working copy of a run at a URL is: under ``runs``.
 
     >>> working_copy("s3://bucket/x").as_posix()
-    'runs/s3___bucket_x'
+    'runs/s3___bucket_x-d6bd1ce8e49a239a'
     """
     return Path("runs") / safe_name(url.rstrip("/"))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from colorbench.film.encoding import Encoding
 from colorbench.film.output import film_plan
@@ -29,7 +31,7 @@ def source_film(
 ) -> Path:
     """Pictures and sound whose clock begins at a time; the pictures come later by ``late`` seconds."""
     with av.open(str(path), "w") as container:
-        video = container.add_stream(encoder, rate=RATE, options=options or {"bf": "2"})
+        video = cast(VideoStream, container.add_stream(encoder, rate=RATE, options=options or {"bf": "2"}))
         video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
         track = container.add_stream("mp2", rate=48000, layout="mono")
         for index, rgb in enumerate(frames()):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from colorbench.film.encoding import Encoding
@@ -16,6 +18,7 @@ from colorbench.film.timeline import Look, even_timeline
 from colorbench.frames.opening import open_frames
 from colorbench.frames.rescaling import Rescaler, Samples
 from colorbench.frames.siting import CENTER, LEFT, Siting, stream_siting
+from colorbench.types import RgbFrame
 
 H, W = 48, 96
 
@@ -39,7 +42,7 @@ def film(path: Path, siting: Siting, encoder: str, options: dict[str, str]) -> P
     target = Samples("yuv420p", full=False, matrix=6, siting=siting)
     converted = Rescaler().convert(frame, Samples("rgb24", full=True), target)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(encoder, rate=25, options=options)
+        stream = cast(VideoStream, container.add_stream(encoder, rate=25, options=options))
         stream.width, stream.height, stream.pix_fmt = W, H, "yuv420p"
         container.mux(stream.encode(converted))
         container.mux(stream.encode())
@@ -63,7 +66,7 @@ def test_chroma_is_read_from_where_the_stream_says_it_lies(
 ) -> None:
     path = film(tmp_path / name, siting, encoder, options)
     with av.open(str(path)) as container:
-        assert stream_siting(path, container.streams.video[0]) == siting
+        assert stream_siting(container.streams.video[0]) == siting
     ours = psnr(open_frames(path).read(0), edges())
     other = CENTER if siting.across == 0 else LEFT
     with av.open(str(film(tmp_path / f"other-{name}", other, encoder, options))) as container:
@@ -81,5 +84,6 @@ def test_what_is_written_agrees_with_what_the_stream_says(tmp_path: Path, codec:
         scores = {}
         for siting in (LEFT, CENTER):
             source = Samples(pix_fmt, full=False, matrix=6, siting=siting)
-            scores[siting] = psnr(Rescaler().convert(frame, source, Samples("rgb24", full=True)).to_ndarray(), edges())
+            shown = cast(RgbFrame, Rescaler().convert(frame, source, Samples("rgb24", full=True)).to_ndarray())
+            scores[siting] = psnr(shown, edges())
     assert scores[LEFT] > scores[CENTER] + 1.0
