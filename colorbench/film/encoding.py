@@ -29,6 +29,8 @@ class _Encoder(NamedTuple):
     """Format of a piece."""
 
 
+_CODING_TREE = 64
+"""Pixels a side of HEVC's largest block. libx265 corrupts the heap with frames of 48x32 and 48x64; 64x32 is well."""
 _FILMS = frozenset({".mp4", ".mov", ".mkv"})
 _ENCODERS: Mapping[str, _Encoder] = {
     "h264": _Encoder("libx264", {"preset": "medium", "bf": "0"}, 16, "yuv420p", _FILMS, "mp4"),
@@ -119,6 +121,12 @@ class Encoding:
                 f"a {suffix} file does not hold {self.codec}",
                 wanted=f"a film of the kind {' or '.join(sorted(self._encoder.suffixes))}",
                 remedy="change the output's suffix, or --codec",
+            )
+        if self.encoder == "libx265" and width < _CODING_TREE:
+            raise UsageError(
+                f"{self.codec} for frames of {width}x{height}",
+                wanted=f"at least {_CODING_TREE} pixels across: its encoder writes beyond its memory under that",
+                remedy="use --codec h264",
             )
         samples, known = self.samples(height, width), _formats(self.encoder)
         if samples not in known:

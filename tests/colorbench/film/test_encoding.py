@@ -128,3 +128,9 @@ def test_what_can_not_be_written_is_refused_in_three_parts(
 @pytest.mark.parametrize("pix_fmt", PIX_FMTS)
 def test_the_samples_that_are_offered_are_there(codec: str, pix_fmt: str) -> None:
     Encoding(codec=codec, pix_fmt=pix_fmt).check(".mp4", 48, 64)
+
+
+def test_hevc_of_frames_too_narrow_for_its_encoder_is_refused() -> None:
+    with pytest.raises(UsageError, match="hevc for frames of 48x64"):
+        Encoding(codec="hevc").check(".mp4", 64, 48)
+    Encoding(codec="h264").check(".mp4", 64, 48)

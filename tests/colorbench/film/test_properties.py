@@ -23,7 +23,7 @@ RATE, COUNT = 25, 24
 
 
 def frames(count: int = COUNT) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-    return [np.full((32, 48, 3), 20 + 8 * index, np.uint8) for index in range(count)]
+    return [np.full((64, 96, 3), 20 + 8 * index, np.uint8) for index in range(count)]
 
 
 def source_film(
@@ -32,7 +32,7 @@ def source_film(
     """Pictures and sound whose clock begins at a time; the pictures come later by ``late`` seconds."""
     with av.open(str(path), "w") as container:
         video = cast(VideoStream, container.add_stream(encoder, rate=RATE, options=options or {"bf": "2"}))
-        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
         track = container.add_stream("mp2", rate=48000, layout="mono")
         for index, rgb in enumerate(frames()):
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
