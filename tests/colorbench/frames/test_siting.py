@@ -53,8 +53,8 @@ CASES = [
     ("libx264", {"crf": "1"}, "film.mp4", LEFT),
     ("libx264", {"crf": "1", "x264-params": "chromaloc=1"}, "film.mp4", CENTER),
     ("libx264", {"crf": "1", "x264-params": "chromaloc=2"}, "film.mkv", Siting(0, 0)),
-    ("libx265", {"crf": "1", "x265-params": "log-level=none:chromaloc=1"}, "film.ts", CENTER),
-    ("libx265", {"crf": "1", "x265-params": "log-level=none"}, "film.mp4", LEFT),
+    ("libx265", {"crf": "1", "x265-params": "log-level=none:bframes=0:chromaloc=1"}, "film.ts", CENTER),
+    ("libx265", {"crf": "1", "x265-params": "log-level=none:bframes=0"}, "film.mp4", LEFT),
     ("mpeg2video", {"qmin": "1", "qmax": "1"}, "film.mpg", LEFT),
     ("ffv1", {}, "film.mkv", LEFT),
 ]
