@@ -13,6 +13,7 @@ import codecs
 import errno
 import os
 import sys
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -69,7 +70,7 @@ def task_name() -> TextColumn:
     return TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold"))
 
 
-class _Stream:
+class _Stream(ABC):
     """A stream that knows what to do when it can't be written. All else is the stream's own."""
 
     def __init__(self, stream: TextIOWrapper) -> None:
@@ -95,8 +96,8 @@ class _Stream:
         except OSError as error:
             self._failed(error)
 
-    def _failed(self, error: OSError) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _failed(self, error: OSError) -> None: ...
 
     def _let_go(self) -> None:
         """What is left in the buffer, and all that follows, goes nowhere: it would fail again when Python ends."""

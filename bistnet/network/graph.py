@@ -24,7 +24,7 @@ from bistnet.network.features import FLOOR, Embedding, PositionCode, joined, lum
 from bistnet.network.fusion import fuse, fuse_aligned
 from bistnet.network.local import match_locally, positions_of
 from bistnet.network.refinement import BOUND, Scales, make_refinement
-from bistnet.network.settings import FeatureSettings, RefinementSettings, Settings
+from bistnet.network.settings import FeatureSettings, Settings
 from bistnet.upsampling import scale_chroma_up
 from colorbench.errors import UsageError
 from colorbench.nets.correspondence import Match, correspond
@@ -344,31 +344,6 @@ def make_encoder(features: FeatureSettings) -> Vgg19 | Vgg16 | CompactEncoder:
     if features.encoder == "compact":
         return CompactEncoder(features.width)
     return Vgg19() if features.encoder == "vgg19" else Vgg16()
-
-
-def with_one_reference(network: BiSTNet) -> BiSTNet:
-    """A network of ``fusion.references = 1`` that does what one of two does when it is given no backward reference.
-
-    The forward match then stands in both matches' channels, so the weights of either are added.
-    """
-    settings = replace(network.settings, fusion=replace(network.settings.fusion, references=1))
-    single = BiSTNet(settings)
-    own = single.state_dict()
-    state = {
-        key: weight if weight.shape == own[key].shape else _added(weight, settings.refinement)
-        for key, weight in network.state_dict().items()
-    }
-    single.load_state_dict(state)
-    return single
-
-
-def _added(weight: Tensor, refinement: RefinementSettings) -> Tensor:
-    """A layer on the refinement's input, (N, C, ., .), with the second match's channels added to the first's."""
-    parts, at = [weight[:, :3]], 3
-    for width in (1,) * refinement.similarity + (2,) * refinement.warped + (1,) * refinement.luminance:
-        parts.append(weight[:, at : at + width] + weight[:, at + width : at + 2 * width])
-        at += 2 * width
-    return torch.cat((*parts, weight[:, at:]), dim=1)
 
 
 def _with_places(values: Tensor) -> Tensor:

@@ -20,8 +20,9 @@ from bistnet.checkpoint import Card, load_checkpoint, save_checkpoint
 from bistnet.inference import Colorizer
 from bistnet.loading import build_experts
 from bistnet.method import METHODS, HarnessColorizer
-from bistnet.network.graph import BiSTNet, with_one_reference
+from bistnet.network.graph import BiSTNet
 from bistnet.network.settings import Settings, load_settings, with_overrides
+from bistnet.network.single import with_one_reference
 from bistnet.training.losses import Weights, bistnet_terms
 from colorbench.config import parse_pairs
 from colorbench.errors import UsageError, WeightsError

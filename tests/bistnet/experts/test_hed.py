@@ -100,26 +100,10 @@ def test_the_published_layout_loads(tmp_path: Path) -> None:
     assert torch.equal(expert.network.fusion.bias, published_state()["moduleCombine.0.bias"].float())
 
 
-def keras_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The arrays of a Keras file with the weights of a published one."""
-    arrays = {}
-
-    def add(path: str, name: str) -> None:
-        arrays[f"{path}/vars/0"] = state[f"{name}.weight"].permute(2, 3, 1, 0)
-        arrays[f"{path}/vars/1"] = state[f"{name}.bias"]
-
-    for block, (stage, indices, _) in enumerate(LAYOUT, start=1):
-        for place, index in enumerate(indices):
-            add(f"block{block}/layers/conv2d{f'_{place}' if place else ''}", f"moduleVgg{stage}.{index}")
-        add(f"dsn{block}", f"moduleScore{stage}")
-    add("fuse", "moduleCombine.0")
-    return arrays
-
-
 def test_weights_of_either_layout_become_ours_and_ours_stay() -> None:
     own = Hed()
     own.load_state_dict(hed_state(published_state("module")))
-    for state in (published_state("net"), keras_state(published_state()), own.double().state_dict()):
+    for state in (published_state("net"), own.double().state_dict()):
         found = hed_state(state)
         assert found.keys() == own.state_dict().keys()
         for key, value in own.state_dict().items():

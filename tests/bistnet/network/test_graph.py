@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bistnet.network.graph import BiSTNet, Embedded, Reference, input_channels, with_one_reference
+from bistnet.network.graph import BiSTNet, Embedded, Reference, input_channels
 from bistnet.network.settings import Settings, load_settings, with_overrides
+from bistnet.network.single import with_one_reference
 from colorbench.errors import UsageError
 from colorbench.nets.encoders import Vgg16
 
