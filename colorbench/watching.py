@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TimeElapsedColumn, TimeRemainingColumn
 
-from colorbench.console import task_name
+from colorbench.system.console import task_name
 
 _EVERY_SECONDS = 10.0
 

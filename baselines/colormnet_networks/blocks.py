@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from colorbench.compat import ensure_torchvision
+from colorbench.system.compat import ensure_torchvision
 
 
 def residual_stage(

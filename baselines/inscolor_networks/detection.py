@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from baselines.inscolor_networks.boxes import Box
-from colorbench.compat import ensure_torchvision
 from colorbench.errors import MethodError
 from colorbench.nets.checkpoints import load_strict, read_state
+from colorbench.system.compat import ensure_torchvision
 
 if TYPE_CHECKING:
     from colorbench.method import GrayClip

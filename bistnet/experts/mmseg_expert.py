@@ -25,7 +25,7 @@ class ConfigError(ColorbenchError):
 @contextmanager
 def mmseg_stack() -> Iterator[None]:
     """mmsegmentation's imports (about 3 s, once) and what is built inside, without the warnings they give about themselves."""
-    from colorbench.compat import ensure_mmseg
+    from colorbench.system.compat import ensure_mmseg
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.compiled import compiled
+from colorbench.system.compiled import compiled
 
 Maps = NDArray[np.float32]
 

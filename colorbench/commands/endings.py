@@ -11,8 +11,8 @@ from typing import Any, TextIO
 
 import click
 
-from colorbench.console import settle
 from colorbench.errors import EXIT_INTERRUPTED, ColorbenchError
+from colorbench.system.console import settle
 
 
 class CommandGroup(click.Group):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from colorbench.clips.protocol import PRESETS
 from colorbench.errors import UsageError
-from colorbench.foreign import contained
 from colorbench.method import Colorizer, GrayClip, ResumableColorizer
 from colorbench.registry import METHODS
 from colorbench.runs.determinism import prepare
 from colorbench.runs.planned_method import PlannedMethod, plan_method
+from colorbench.system.foreign import contained
 from colorbench.types import Exemplar, MethodCard, MethodSpec, RgbFrame, RunSpec, Variant
 
 DEFAULT = "bistnet-tracked"

@@ -165,7 +165,7 @@ def open_raft(*, device: str = "cpu") -> Raft:
 def _raft(name: str, path: Path) -> nn.Module:
     import torch
 
-    from colorbench.compat import ensure_torchvision
+    from colorbench.system.compat import ensure_torchvision
 
     ensure_torchvision()
     from torchvision.models import optical_flow

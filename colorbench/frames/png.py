@@ -10,7 +10,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from colorbench.compiled import compiled
+from colorbench.system.compiled import compiled
 from colorbench.types import RgbFrame
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"

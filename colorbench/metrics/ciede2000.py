@@ -8,10 +8,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.compiled import compiled
 from colorbench.metric import FramePair
 from colorbench.scoring.frame_checks import checked_pair
 from colorbench.scoring.lab import LabPlanes, lab_planes
+from colorbench.system.compiled import compiled
 from colorbench.types import MetricCard, RgbFrame
 
 _compiled = compiled(error_model="numpy")

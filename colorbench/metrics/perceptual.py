@@ -127,7 +127,7 @@ def _build(net: Net, weights: Mapping[str, Tensor]) -> list[Any]:
     """The backbone's layers, each a module that ends where LPIPS looks."""
     import torch
 
-    from colorbench.compat import ensure_torchvision
+    from colorbench.system.compat import ensure_torchvision
 
     ensure_torchvision()
     import torchvision

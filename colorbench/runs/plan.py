@@ -14,7 +14,6 @@ from colorbench.clips.protocol import load_protocol, metric_fields, run_fields
 from colorbench.dataset import find_root
 from colorbench.errors import FramesError, MetricError, UnknownNameError, UsageError
 from colorbench.files.composed import find_name
-from colorbench.foreign import contained
 from colorbench.frames.content_state import content_state
 from colorbench.frames.oddities import oddities_of
 from colorbench.frames.opening import content_digest, natural_key
@@ -23,6 +22,7 @@ from colorbench.registry import DATASETS, METRICS
 from colorbench.runs.planned_method import PlannedMethod, plan_method
 from colorbench.runs.provenance import source_digest
 from colorbench.runs.store import KEY_DIGITS, digest, frames_path, unit_key
+from colorbench.system.foreign import contained
 from colorbench.types import Clip, MethodSpec, Protocol, RunSpec
 
 

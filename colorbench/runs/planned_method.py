@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from colorbench.errors import MethodError, UnknownNameError, UsageError
-from colorbench.foreign import contained
 from colorbench.method import Method
 from colorbench.registry import METHODS
 from colorbench.runs.provenance import source_digest
 from colorbench.runs.store import digest
+from colorbench.system.foreign import contained
 from colorbench.types import MethodCard, MethodSpec, Protocol, RunSpec, Variant
 
 _BESIDE = ("colorbench.clips.footage", "colorbench.clips.shot_clip", "colorbench.runs.determinism")

@@ -10,9 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TimeElapsedColu
 from rich.progress import Progress as Bar
 
 from colorbench.clips.protocol import signature
-from colorbench.console import task_name
 from colorbench.runs.plan import Plan
 from colorbench.runs.store import UnitRecord
+from colorbench.system.console import task_name
 
 
 class ConsoleProgress:

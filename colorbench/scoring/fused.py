@@ -21,10 +21,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.compiled import compiled
 from colorbench.metric import FrameStatistics, PairStatistics
 from colorbench.scoring.frame_checks import checked_frame, checked_pair
 from colorbench.scoring.ssim_window import C1, C2, REACH, SIZE, WINDOW, total_of
+from colorbench.system.compiled import compiled
 from colorbench.types import RgbFrame
 
 _compiled = compiled(error_model="numpy", fastmath={"contract"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.compiled import compiled
+from colorbench.system.compiled import compiled
 from colorbench.types import LStar, RgbFrame
 
 

@@ -15,8 +15,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.compiled import compiled
 from colorbench.scoring.frame_checks import checked_frame
+from colorbench.system.compiled import compiled
 from colorbench.types import RgbFrame
 
 LabPlanes = NDArray[np.float64]

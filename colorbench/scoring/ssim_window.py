@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from colorbench.compiled import compiled
+from colorbench.system.compiled import compiled
 
 WINDOW = 7
 """Side of SSIM's uniform window."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorbench.errors import UsageError
-from colorbench.foreign import contained
+from colorbench.system.foreign import contained
 from colorbench.training.trainable import TRAINABLES
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from colorbench.files.cache import cache_root
 from colorbench.weights.manifest import load_manifest
-from colorbench.weights.package_member import converted_flaw
+from colorbench.weights.packages.member import converted_flaw
 
 
 @dataclass(frozen=True, slots=True)

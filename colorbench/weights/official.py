@@ -14,7 +14,7 @@ from typing import Any, Literal
 from colorbench.errors import StoreError, UnknownNameError, WeightsError
 from colorbench.weights.backbones import weight_folders
 from colorbench.weights.manifest import WeightsEntry, load_manifest, select_entries
-from colorbench.weights.package_member import converted_flaw
+from colorbench.weights.packages.member import converted_flaw
 from colorbench.weights.pins import Pin, PinnedFile, describe_file, pin_path, read_pin, resolve, write_pin
 from colorbench.weights.verification import file_digests, verify
 

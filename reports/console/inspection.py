@@ -10,9 +10,9 @@ from typing import Any
 
 from colorbench.files.atomic import replacing_file
 from colorbench.frames.timecode import smpte
-from colorbench.inspection.inspect import Inspection
 from colorbench.inspection.measure import MeasureCard
 from colorbench.inspection.meter import FRAME_CARDS
+from colorbench.inspection.survey import Inspection
 from colorbench.inspection.verdict import SHOT_CARDS, ShotRow, worst_first
 from colorbench.runs.store import to_json
 from reports.pictures.contact_sheet import write_sheet

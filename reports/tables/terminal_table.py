@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from colorbench.console import plain
+from colorbench.system.console import plain
 from reports.tables.cells import DASH, Cell, Grid
 
 if TYPE_CHECKING:

@@ -174,7 +174,7 @@ def test_lpips(benchmark: BenchmarkFixture, pairs: Pairs, net: Any, methods: str
 
     With one thread: two wait for each other as soon as the machine does anything else.
     """
-    from colorbench.compat import ensure_torchvision
+    from colorbench.system.compat import ensure_torchvision
 
     ensure_torchvision()
     import lpips

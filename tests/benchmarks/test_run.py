@@ -89,9 +89,9 @@ def plain_way(root: Path, methods: Sequence[str], distance: Distance | None = No
 
 def package_distance() -> Distance:
     """The lpips package with AlexNet's weights, in as many threads as torch takes; skips where they are not on this machine."""
-    from colorbench.compat import ensure_torchvision
     from colorbench.metrics.perceptual import BACKBONES
     from colorbench.nets.checkpoints import read_state
+    from colorbench.system.compat import ensure_torchvision
     from colorbench.weights.backbones import find_backbone
 
     found = find_backbone(BACKBONES["alex"].file_name)

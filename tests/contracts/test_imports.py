@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # comes of it. A room is a module or a folder of colorbench/.
 ROOMS = """
 errors types records version
-files console process_group foreign
-color compat compiled registry method metric dataset
+files system
+color registry method metric dataset
 frames
 nets demo
 clips datasets

@@ -73,7 +73,7 @@ class _Pool:
         # The path alone is handed on: multiprocessing would import the caller's main module again, which a script without a guard
         # does not survive. A group of its own keeps Ctrl-C from it: it ends when the connection does.
         code = (
-            f"import sys; sys.path[:] = {sys.path!r}; from colorbench.process_group import end_with_parent; "
+            f"import sys; sys.path[:] = {sys.path!r}; from colorbench.system.process_group import end_with_parent; "
             f"end_with_parent({os.getpid()}); from colorbench.runs.engines.worker import serve; serve({theirs.fileno()})"
         )
         with theirs:

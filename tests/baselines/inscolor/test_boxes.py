@@ -16,8 +16,8 @@ from baselines.inscolor_networks import detection
 from baselines.inscolor_networks.boxes import MOST, Box, Window, on_map, windows_of
 from baselines.inscolor_networks.boxes_file import read_boxes
 from baselines.inscolor_networks.detection import Detector, load_detector
-from colorbench.compat import ensure_torchvision
 from colorbench.errors import MethodError, UsageError, WeightsError
+from colorbench.system.compat import ensure_torchvision
 
 
 def test_edges_are_truncated_and_stay_inside() -> None:

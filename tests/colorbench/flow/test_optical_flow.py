@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from colorbench.compat import ensure_torchvision
 from colorbench.errors import UnknownNameError, UsageError, WeightsError
 from colorbench.flow.optical_flow import ABSOLUTE, RAFT_FILES, RELATIVE, GrayU8, Raft, agreement, dis, find_motion, make_estimator
+from colorbench.system.compat import ensure_torchvision
 
 SMALL = "raft_small_C_T_V2-01064c6d.pth"
 

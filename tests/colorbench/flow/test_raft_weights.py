@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from colorbench.compat import ensure_torchvision
 from colorbench.flow.optical_flow import Raft, make_estimator
 from colorbench.flow.raft_weights import torchvision_state
+from colorbench.system.compat import ensure_torchvision
 
 
 def encoder(place: str, *, convolutions: int, normalized: bool) -> Iterator[str]:

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorbench.compat import ensure_torchvision
 from colorbench.errors import MetricError, UsageError, WeightsError
 from colorbench.metric import PairStatistics
 from colorbench.metrics import perceptual
 from colorbench.metrics.lpips import METRICS, LpipsScorer
 from colorbench.metrics.perceptual import BACKBONES, Net, PerceptualDistance
 from colorbench.scoring.fused import measure_pair
+from colorbench.system.compat import ensure_torchvision
 from colorbench.types import RgbFrame
 
 Pair = tuple[RgbFrame, RgbFrame]

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from colorbench.compat import ensure_torchvision
 from colorbench.errors import UsageError, WeightsError
 from colorbench.nets.encoders import BGR_MEAN, RGB_DEVIATION, RGB_MEAN, CompactEncoder, Vgg16, Vgg19
 from colorbench.nets.vgg16_weights import load_vgg16
 from colorbench.nets.vgg19_weights import load_vgg19, torchvision_names
+from colorbench.system.compat import ensure_torchvision
 
 WIDTHS = [64, 64, "pool", 128, 128, "pool", 256, 256, 256, 256, "pool", 512, 512, 512, 512, "pool", 512, 512, 512, 512]
 TAPPED = (1, 3, 5, 9, 13)

@@ -13,9 +13,9 @@ import pytest
 
 from colorbench.clips.shots import Shot
 from colorbench.frames.opening import read_image, write_png
-from colorbench.inspection.inspect import FilmReport, Inspection
 from colorbench.inspection.meter import FRAME_CARDS
 from colorbench.inspection.references import ReferenceRow
+from colorbench.inspection.survey import FilmReport, Inspection
 from colorbench.inspection.verdict import SHOT_CARDS, ShotRow
 from reports.console.inspection import (
     film_grid,

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from cli import main
-from colorbench.inspection.inspect import FilmReport, Inspection
+from colorbench.inspection.survey import FilmReport, Inspection
 from colorbench.inspection.verdict import SHOT_CARDS, ShotRow
 from colorbench.results.compare import compare, find_pairs
 from colorbench.results.gate_command import check, update_baseline

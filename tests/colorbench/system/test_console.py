@@ -12,8 +12,8 @@ from typing import TextIO
 
 import pytest
 
-from colorbench import console
 from colorbench.errors import StoreError
+from colorbench.system import console
 
 COMMAND = [sys.executable, "-c", "import cli; cli.main()"]
 

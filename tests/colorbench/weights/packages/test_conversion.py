@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from colorbench.errors import WeightsError
-from colorbench.weights.conversion import CONVERSIONS
-from colorbench.weights.hdf5_arrays import read_hdf5_arrays
-from colorbench.weights.pickled_arrays import read_pickled_arrays
+from colorbench.weights.packages.conversion import CONVERSIONS
+from colorbench.weights.packages.hdf5_arrays import read_hdf5_arrays
+from colorbench.weights.packages.pickled_arrays import read_pickled_arrays
 
 ARRAYS: dict[str, Any] = {
     "net": {"a": np.arange(6, dtype=np.float32).reshape(2, 3)},

@@ -17,10 +17,11 @@ from colorbench.color import merge_luminance, rgb_to_lab
 from colorbench.errors import ColorbenchError, FramesError, UsageError
 from colorbench.flow.optical_flow import dis, find_motion
 from colorbench.frames.opening import open_frames, write_png
-from colorbench.inspection import bleeding, flicker, inspect
+from colorbench.inspection import bleeding, flicker
+from colorbench.inspection import survey as inspect
 from colorbench.inspection.drift import shot_drift
-from colorbench.inspection.inspect import FilmReport, Inspection, inspect_films
 from colorbench.inspection.meter import FilmMeter
+from colorbench.inspection.survey import FilmReport, Inspection, inspect_films
 from colorbench.inspection.verdict import worst_first
 from colorbench.inspection.view import View, look_at
 from colorbench.types import RgbFrame

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colorbench.errors import UsageError
-from colorbench.weights.pip_settings import pip_settings
+from colorbench.weights.packages.pip_settings import pip_settings
 
 
 @pytest.fixture(autouse=True)

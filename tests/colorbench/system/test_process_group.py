@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from colorbench.process_group import running
+from colorbench.system.process_group import running
 
 PROGRAM = """
 import subprocess, sys, time
@@ -23,7 +23,7 @@ time.sleep(float(sys.argv[2]))
 CALLER = """
 import sys
 from pathlib import Path
-from colorbench.process_group import running
+from colorbench.system.process_group import running
 folder = Path(sys.argv[1])
 with (folder / "log.txt").open("wb") as log, running(sys.argv[2:], output=log, folder=folder) as process:
     process.wait()
@@ -110,7 +110,7 @@ def test_a_program_that_cannot_start_leaves_nothing(work: Path) -> None:
         pass
 
 
-CHILD = "import os, sys, time; from colorbench.process_group import end_with_parent; end_with_parent({parent}); "
+CHILD = "import os, sys, time; from colorbench.system.process_group import end_with_parent; end_with_parent({parent}); "
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux has a death signal")

