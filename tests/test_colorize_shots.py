@@ -47,7 +47,7 @@ levels = 2
 HUES = ((1.0, 0.45, 0.45), (0.45, 0.6, 1.0), (0.5, 1.0, 0.5))
 
 
-def scene(seed: int, count: int, *, height: int = 40, width: int = 56) -> list[RgbFrame]:
+def scene(seed: int, count: int, *, height: int = 40, width: int = 64) -> list[RgbFrame]:
     """A camera that pans over a picture of one hue."""
     small = np.random.default_rng(seed).integers(50, 250, (6, 12)).astype(np.float32)
     wide = cv2.resize(small, (width * 3 // 2, height), interpolation=cv2.INTER_CUBIC)[..., None]

@@ -52,9 +52,8 @@ def content(output: Path) -> dict[str, bytes]:
     if output.is_dir():
         return {path.name: path.read_bytes() for path in output.glob("*.png")}
     with av.open(str(output)) as container:
-        return {
-            f"{index:05d} at {packet.pts}": bytes(packet) for index, packet in enumerate(container.demux(video=0)) if packet.size
-        }
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    return {f"{index:05d} at {packet.pts}": bytes(packet) for index, packet in enumerate(packets)}
 
 
 @pytest.mark.slow
@@ -69,11 +68,8 @@ def test_twenty_kills_at_random_moments_change_nothing(make_clips: Callable[...,
     for folder in (whole.parent, output.parent):
         folder.mkdir()
     subprocess.run(command(root / "town", stills, whole), check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
-    moments, kills = random.Random(23), 0
-    for _ in range(KILLS):
-        kills += killed(
-            command(root / "town", stills, output), output, after=moments.randint(0, 1), seconds=moments.uniform(0, 0.3)
-        )
+    moments, again = random.Random(23), command(root / "town", stills, output)
+    kills = sum(killed(again, output, after=moments.randint(0, 1), seconds=moments.uniform(0, 0.3)) for _ in range(KILLS))
     assert kills > KILLS // 2
     subprocess.run(again, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     assert len(content(whole)) == 60
